@@ -1,0 +1,12 @@
+"""Write a spiking network once, run it anywhere.
+
+``import pyNN.reference as sim`` gives the built-in simulator, ``import pyNN.nest as sim`` the NEST adapter,
+``import pyNN.mock as sim`` a dry run. A third-party backend that is registered under the entry-point group
+``pyNN.backends`` imports the same way.
+"""
+
+import pkgutil
+
+__version__ = "0.1.0"
+
+__path__ = pkgutil.extend_path(__path__, __name__)

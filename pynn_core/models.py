@@ -1,0 +1,239 @@
+"""What a model is: names, units, defaults and equations, as data; and the base classes that scripts instantiate.
+
+A class in `standardmodels/` declares; an instance (``IF_cond_exp(tau_m=10.0)``) adds parameter values. What goes to a
+backend is the `Definition`, which is inert and picklable, and evaluated values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pyNN.errors import InvalidModelError, NonExistentParameterError
+from pyNN.parameters import ParameterSpace, Sequence
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number (or, with `is_array`, a list of numbers) that is fixed during a run unless a script sets it."""
+
+    default: Any
+    unit: str
+    doc: str = ""
+    is_array: bool = False
+    minimum: float | None = None
+    """Smallest allowed value; `exclusive` says that the minimum itself is not allowed (a time constant of 0)."""
+    exclusive: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """A variable that changes during a run. Its initial value may be set unless `settable` is False."""
+
+    initial: float
+    unit: str
+    doc: str = ""
+    recordable: bool = True
+    settable: bool = True
+
+
+@dataclass(frozen=True)
+class Receptor:
+    """Where a weight arrives: its unit (uS, nA or mV), the sign it must have, and the statement that it triggers."""
+
+    unit: str
+    on_spike: str
+    """Executed when a spike arrives, e.g. "gsyn_exc += weight"."""
+    sign: int = 1
+    """+1: weights must be >= 0; -1: <= 0; 0: any."""
+
+    @property
+    def kind(self) -> str:
+        return {"uS": "conductance", "nA": "current", "mV": "voltage"}[self.unit]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One model, whole: everything that a backend may need to know about it, and no values of a script."""
+
+    name: str
+    parameters: Mapping[str, Parameter]
+    states: Mapping[str, State] = field(default_factory=dict)
+    receptors: Mapping[str, Receptor] = field(default_factory=dict)
+    equations: str = ""
+    """One statement a line: `dx/dt = expr : unit (flags)`, `x = expr : unit`; `i_inj` (nA) is injected current."""
+    threshold: str = ""
+    reset: str = ""
+    refractory: str = ""
+    """Name of the parameter (ms) that holds the cell after a spike; variables flagged (unless refractory) stand still."""
+    source: str = ""
+    """For spike sources: "array" or "poisson" (pyNN.spike_sources makes the trains); "" for cells with dynamics."""
+    injectable: bool = True
+    literature: str = ""
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of every parameter and state by name."""
+        return {**{k: p.unit for k, p in self.parameters.items()}, **{k: s.unit for k, s in self.states.items()}}
+
+    @property
+    def recordable(self) -> list[str]:
+        return ["spikes", *(name for name, state in self.states.items() if state.recordable)]
+
+    @property
+    def conductance_based(self) -> bool:
+        return all(receptor.kind == "conductance" for receptor in self.receptors.values())
+
+
+class BaseModelType:
+    """Base of everything that takes named parameters. Subclasses declare `parameters` (name -> Parameter)."""
+
+    parameters: ClassVar[Mapping[str, Parameter]] = {}
+    definition: ClassVar[Definition]
+    default_parameters: ClassVar[dict[str, Any]] = {}
+    default_initial_values: ClassVar[dict[str, float]] = {}
+    units: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.default_parameters = {name: p.default for name, p in cls.parameters.items()}
+        cls.definition = cls._make_definition()
+        cls.units = cls.definition.units
+        cls.default_initial_values = {
+            name: state.initial for name, state in cls.definition.states.items() if state.settable
+        }
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameter_space = ParameterSpace(
+            dict(self.default_parameters), self.get_schema(), shape=None, component=type(self)
+        )
+        if parameters:
+            self.parameter_space.update(**parameters)
+
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        return Definition(cls.__name__, dict(cls.parameters))
+
+    @classmethod
+    def get_parameter_names(cls) -> list[str]:
+        return list(cls.default_parameters)
+
+    @classmethod
+    def has_parameter(cls, name: str) -> bool:
+        return name in cls.default_parameters
+
+    def get_schema(self) -> dict[str, type]:
+        """Type of each parameter: float, or Sequence for array-valued ones."""
+        return {name: Sequence if p.is_array else float for name, p in self.definition.parameters.items()}
+
+    def describe(self, template: str | None = "modeltype_default.txt", engine: str = "default") -> Any:
+        """A sentence or so on the model and its values; the raw context dictionary with ``template=None``."""
+        from pyNN import descriptions
+
+        context = {
+            "name": type(self).__name__,
+            "default_parameters": dict(self.default_parameters),
+            "default_initial_values": dict(self.default_initial_values),
+            "parameters": self.parameter_space.as_dict(),
+        }
+        return descriptions.render(engine, template, context)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(<parameters>)"
+
+
+class BaseCellType(BaseModelType):
+    """A cell type: `parameters`, `states`, `receptors`, equations, threshold, reset, refractory."""
+
+    states: ClassVar[Mapping[str, State]] = {}
+    receptors: ClassVar[Mapping[str, Receptor]] = {}
+    equations: ClassVar[str] = ""
+    threshold: ClassVar[str] = ""
+    reset: ClassVar[str] = ""
+    refractory: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    literature: ClassVar[str] = ""
+    injectable: ClassVar[bool] = True
+    recordable: ClassVar[list[str]] = ["spikes"]
+    receptor_types: ClassVar[tuple[str, ...]] = ()
+    conductance_based: ClassVar[bool] = True
+    voltage_based_synapses: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.recordable = cls.definition.recordable
+        cls.receptor_types = tuple(cls.receptors)
+        cls.conductance_based = cls.definition.conductance_based
+        cls.voltage_based_synapses = any(r.kind == "voltage" for r in cls.receptors.values())
+
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        # A subclass that only changes defaults is still the model it derives from.
+        own = "equations" in cls.__dict__ or "source" in cls.__dict__
+        name = cls.__name__ if own or not hasattr(cls, "definition") else cls.definition.name
+        return Definition(
+            name=name,
+            parameters=dict(cls.parameters),
+            states=dict(cls.states),
+            receptors=dict(cls.receptors),
+            equations=cls.equations,
+            threshold=cls.threshold,
+            reset=cls.reset,
+            refractory=cls.refractory,
+            source=cls.source,
+            injectable=cls.injectable,
+            literature=cls.literature,
+        )
+
+    def can_record(self, variable: str, location: Any = None) -> bool:
+        """Whether `variable` (a name; "spikes" too) can be recorded from cells of this type."""
+        return location is None and variable in self.recordable
+
+
+class BaseSynapseType(BaseModelType):
+    """A synapse type: parameters, of which `weight` and `delay` always exist."""
+
+    connection_type: ClassVar[str | None] = None
+    delay_variable: ClassVar[str] = "delay"
+    weight_variable: ClassVar[str] = "weight"
+    has_presynaptic_components: ClassVar[bool] = False
+
+
+class BaseCurrentSource(BaseModelType):
+    """A source of current that is injected into cells."""
+
+
+class BaseCellTypeComponent(BaseModelType):
+    """Part of a composed cell type."""
+
+
+class BasePostSynapticResponse(BaseModelType):
+    """Receptor part of a composed cell type."""
+
+
+class BaseIonChannelModel(BaseModelType):
+    """An ion channel of a multi-compartment cell."""
+
+
+def check_parameter_names(names: Any, model: BaseModelType) -> None:
+    """Raise NonExistentParameterError for the first of `names` that `model` does not have."""
+    for name in names:
+        if name not in model.definition.parameters:
+            raise NonExistentParameterError(name, type(model).__name__, model.definition.parameters)
+
+
+def instantiate(celltype: Any, cellparams: Mapping[str, Any] | None) -> BaseCellType:
+    """A cell type instance from an instance, or from a class and perhaps a dictionary of parameters."""
+    if isinstance(celltype, BaseCellType):
+        if cellparams:
+            raise InvalidModelError(
+                f"{celltype!r} is an instance already, so cellparams={cellparams!r} has no place. "
+                f"Write {type(celltype).__name__}(**cellparams) instead."
+            )
+        return celltype
+    if isinstance(celltype, type) and issubclass(celltype, BaseCellType):
+        return celltype(**(cellparams or {}))
+    raise InvalidModelError(
+        f"The cell type must be a cell type such as sim.IF_cond_exp(tau_m=10.0), not {celltype!r}."
+    )

@@ -1,0 +1,184 @@
+"""The description of a network: inert data in PyNN units, which any backend can build. Picklable; acts on nothing.
+
+Cells have global ids: population k holds first_id .. first_id + size - 1, in order of creation, from 0. All times are
+whole time steps (`*_steps`), all other numbers are in the unit that the model's definition declares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.models import Definition
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass
+class Ragged:
+    """One array of numbers a cell: cell i has values[offsets[i]:offsets[i + 1]]."""
+
+    values: FloatArray
+    offsets: IntArray
+
+    @classmethod
+    def from_list(cls, rows: Any) -> Ragged:
+        arrays = [np.asarray(row, dtype=float).ravel() for row in rows]
+        offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
+        np.cumsum([a.size for a in arrays], out=offsets[1:])
+        return cls(np.concatenate(arrays) if arrays else np.empty(0), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i: int) -> FloatArray:
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+
+Value = float | FloatArray | Ragged
+"""A scalar (all cells alike), an array of one number a cell, or a Ragged of one array a cell."""
+
+
+@dataclass
+class PopulationSpec:
+    """Cells of one model."""
+
+    id: int
+    """Position in Network.populations; with the seed it keys the population's random streams."""
+    label: str
+    model: Definition
+    size: int
+    first_id: int
+    parameters: dict[str, Value]
+    """Every parameter of the model, in its declared unit."""
+    initial_values: dict[str, Value]
+    """Every state of the model, in its declared unit."""
+    native: bool = False
+    """True: the backend may use its own generator of random spikes rather than pyNN.spike_sources."""
+
+    @property
+    def is_source(self) -> bool:
+        return bool(self.model.source)
+
+
+@dataclass
+class ConnectionTable:
+    """Connections as columns, sorted by post, then pre. A column that is the same everywhere is a scalar."""
+
+    pre: NDArray[np.int32]
+    """Index into ProjectionSpec.pre."""
+    post: NDArray[np.int32]
+    """Index into ProjectionSpec.post."""
+    delay_steps: int | NDArray[np.int32]
+    columns: dict[str, float | FloatArray]
+    """"weight" (unit of the receptor) and the synapse model's other parameters, without delay."""
+
+    @property
+    def size(self) -> int:
+        return len(self.pre)
+
+    def column(self, name: str) -> FloatArray:
+        """The column as an array of one value a connection."""
+        return np.broadcast_to(np.asarray(self.columns[name], dtype=float), (self.size,))
+
+    @property
+    def delays(self) -> NDArray[np.int32]:
+        """Delays in steps, one a connection."""
+        return np.broadcast_to(np.asarray(self.delay_steps, dtype=np.int32), (self.size,))
+
+
+@dataclass
+class ConnectionRule:
+    """What a connector would do, for backends that draw the connections themselves (native=True)."""
+
+    name: str
+    """Name of the connector class, e.g. "FixedProbabilityConnector"."""
+    parameters: dict[str, Any]
+    values: dict[str, Any]
+    """Synapse parameters: a number, or a pyNN.random.RandomDistribution. `delay` is in ms here."""
+
+
+@dataclass
+class ProjectionSpec:
+    """Connections from the cells `pre` to the cells `post` (global ids, in the order of the user's object)."""
+
+    id: int
+    label: str
+    pre: IntArray
+    post: IntArray
+    receptor: str
+    model: Definition
+    table: ConnectionTable | None
+    rule: ConnectionRule | None = None
+    """Given, with `table` None, only where native=True."""
+
+
+@dataclass
+class CurrentSpec:
+    """A current source and its targets. `model.name` and `parameters` determine the signal (pyNN.waveforms)."""
+
+    id: int
+    model: Definition
+    parameters: dict[str, Value]
+    cells: IntArray
+    """Global ids; a cell that is listed twice gets the current twice."""
+
+
+@dataclass
+class RecordingSpec:
+    """One variable of some cells of one population, from `start_step` on."""
+
+    id: int
+    population: int
+    variable: str
+    """"spikes" or a state variable."""
+    cells: IntArray
+    """Indices within the population, ascending."""
+    every_steps: int = 1
+    """Sampling interval (ignored for spikes)."""
+    start_step: int = 0
+    """Sample 0 is the state at this step."""
+
+
+@dataclass
+class Network:
+    """A network, or the part of one that has not been built yet."""
+
+    populations: list[PopulationSpec] = field(default_factory=list)
+    projections: list[ProjectionSpec] = field(default_factory=list)
+    currents: list[CurrentSpec] = field(default_factory=list)
+    recordings: list[RecordingSpec] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.populations or self.projections or self.currents or self.recordings)
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return sum(p.size for p in self.populations)
+
+    def min_delay_steps(self) -> int | None:
+        """Smallest delay of any stored connection; None without connections."""
+        smallest = [int(np.min(p.table.delay_steps)) for p in self.projections if p.table is not None and p.table.size]
+        return min(smallest, default=None)
+
+    def max_delay_steps(self) -> int | None:
+        largest = [int(np.max(p.table.delay_steps)) for p in self.projections if p.table is not None and p.table.size]
+        return max(largest, default=None)
+
+
+def split_by_population(
+    populations: list[PopulationSpec], ids: IntArray
+) -> list[tuple[PopulationSpec, IntArray, IntArray]]:
+    """For each population that has cells among `ids`: (it, positions in `ids`, indices in the population)."""
+    ids = np.asarray(ids)
+    parts = []
+    for population in populations:
+        where = np.flatnonzero((ids >= population.first_id) & (ids < population.first_id + population.size))
+        if where.size:
+            parts.append((population, where, ids[where] - population.first_id))
+    return parts

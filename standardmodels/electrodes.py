@@ -1,0 +1,51 @@
+"""Standard current sources. What signal each one plays is in pyNN.waveforms, alike for every backend."""
+
+from __future__ import annotations
+
+from pyNN.models import Parameter
+from pyNN.parameters import Sequence
+from pyNN.standardmodels.base import StandardCurrentSource
+
+_FOREVER = 1e12
+_WINDOW = {
+    "start": Parameter(0.0, "ms", "time at which it is switched on", minimum=0.0),
+    "stop": Parameter(_FOREVER, "ms", "time from which it is zero again"),
+}
+
+
+class DCSource(StandardCurrentSource):
+    """A constant current from `start` on, zero from `stop` on."""
+
+    parameters = {"amplitude": Parameter(1.0, "nA", "current"), **_WINDOW}
+
+
+class ACSource(StandardCurrentSource):
+    """A sine: offset + amplitude*sin(2 pi frequency (t - start) + phase), between `start` and `stop`."""
+
+    parameters = {
+        "amplitude": Parameter(1.0, "nA", "amplitude of the sine"),
+        **_WINDOW,
+        "frequency": Parameter(10.0, "Hz", "frequency"),
+        "offset": Parameter(0.0, "nA", "constant part"),
+        "phase": Parameter(0.0, "degrees", "phase at `start`"),
+    }
+
+
+class StepCurrentSource(StandardCurrentSource):
+    """A current that takes a new value at each of `times` and holds it; zero before the first."""
+
+    parameters = {
+        "amplitudes": Parameter(Sequence([]), "nA", "values", is_array=True),
+        "times": Parameter(Sequence([]), "ms", "when each value begins", is_array=True),
+    }
+
+
+class NoisyCurrentSource(StandardCurrentSource):
+    """Gaussian noise: every `dt` ms a new value with the given mean and standard deviation, alike for all targets."""
+
+    parameters = {
+        "mean": Parameter(0.0, "nA", "mean"),
+        "stdev": Parameter(1.0, "nA", "standard deviation", minimum=0.0),
+        **_WINDOW,
+        "dt": Parameter(0.1, "ms", "time between two values", minimum=0.0, exclusive=True),
+    }
