@@ -7,6 +7,12 @@
 
 import pkgutil
 
+from pyNN import installation, plugins
+
 __version__ = "0.1.0"
+__distribution__ = "pynn-core"
 
 __path__ = pkgutil.extend_path(__path__, __name__)
+
+installation.verify(__path__[0], __distribution__)
+plugins.install()

@@ -17,6 +17,7 @@
     +-- NoModelAvailableError    (NotImplementedError)  this backend has no such model
     +-- CapabilityError          (NotImplementedError)  this backend cannot do that
     +-- BackendNotInstalledError (ImportError)    gives the pip line
+    +-- MissingPackageError      (ImportError)    an optional package is needed; gives the pip line
     +-- SimulatorError           (RuntimeError)   the simulator below reported an error; its text is in the message
     +-- NotLocalError            (LookupError)    a cell of another MPI rank
     +-- RecordingError           (ValueError)     recording the unrecordable
@@ -122,6 +123,10 @@ class CapabilityError(PyNNError, NotImplementedError):
 
 class BackendNotInstalledError(PyNNError, ImportError):
     """A backend whose simulator is not installed; the message gives the pip line."""
+
+
+class MissingPackageError(PyNNError, ImportError):
+    """An optional package that this call needs is not installed; the message gives the pip line."""
 
 
 class SimulatorError(PyNNError, RuntimeError):

@@ -1,0 +1,10 @@
+"""The command line tool, `pynn` or ``python -m pyNN``."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    from pyNN.cli.app import pynn
+
+    pynn(prog_name="pynn")

@@ -1,0 +1,178 @@
+"""Text that describes populations, projections, models: templates filled with the contexts that describe() makes.
+
+Engines: "string" (`$name`) and "jinja2" (`{{ name }}`). "default" takes the one that the template is written for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from pyNN.descriptions.readable import readable
+from pyNN.descriptions.templates import TEMPLATES
+from pyNN.errors import CapabilityError, InvalidParameterValueError, MissingPackageError
+
+__all__ = [
+    "DEFAULT_TEMPLATE_ENGINE",
+    "TEMPLATES",
+    "TEMPLATE_ENGINES",
+    "Jinja2TemplateEngine",
+    "StringTemplateEngine",
+    "TemplateEngine",
+    "get_default_template_engine",
+    "readable",
+    "render",
+]
+
+DEFAULT_TEMPLATE_ENGINE: str | None = None
+"""Name of the engine to use where a call does not say; None: the one that the template is written for."""
+
+_NAME = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_JINJA = re.compile(r"\{\{|\{%")
+
+
+class TemplateEngine:
+    """Base of the engines."""
+
+    @classmethod
+    def get_template(cls, template: str) -> Any:
+        """The engine's template object for a default template's name, a file, or the text of a template."""
+        raise NotImplementedError
+
+    @classmethod
+    def render(cls, template: str, context: Mapping[str, Any]) -> str:
+        """The text of `template` with the values of `context`."""
+        raise NotImplementedError
+
+
+class StringTemplateEngine(TemplateEngine):
+    """Python's string templates: `$name` or `${name}`."""
+
+    @classmethod
+    def get_template(cls, template: str) -> Template:
+        return Template(_source(template))
+
+    @classmethod
+    def render(cls, template: str, context: Mapping[str, Any]) -> str:
+        text = {name: readable(value) for name, value in context.items()}
+        if template in TEMPLATES:
+            return Template(_lines_for(template, context)).substitute(text)
+        try:
+            return cls.get_template(template).substitute(text)
+        except KeyError as error:
+            raise InvalidParameterValueError(
+                f"The template asks for ${error.args[0]}, but this description has only: {', '.join(context)}."
+            ) from error
+        except ValueError as error:
+            raise InvalidParameterValueError(
+                f"Not a template of the 'string' engine: {error}. Names look like $label; write $$ for a dollar sign."
+            ) from error
+
+
+class Jinja2TemplateEngine(TemplateEngine):
+    """Jinja2 templates, which see the whole context: `{{ celltype.name }}`."""
+
+    @classmethod
+    def get_template(cls, template: str) -> Any:
+        return cls._from_text(_source(template))
+
+    @classmethod
+    def render(cls, template: str, context: Mapping[str, Any]) -> str:
+        if template in TEMPLATES:
+            lines = _NAME.sub(r"{{ \1\2 }}", _lines_for(template, context))
+            return cls._from_text(lines).render(**context)
+        errors = cls._package().TemplateError
+        try:
+            return cls.get_template(template).render(**context)
+        except errors as error:
+            raise InvalidParameterValueError(
+                f"The template cannot be filled: {error}. This description has: {', '.join(context)}."
+            ) from error
+
+    @staticmethod
+    def _package() -> Any:
+        try:
+            import jinja2
+        except ImportError as error:
+            raise MissingPackageError(
+                "This template needs the package jinja2. Install it with: pip install jinja2"
+            ) from error
+        return jinja2
+
+    @classmethod
+    def _from_text(cls, text: str) -> Any:
+        jinja2 = cls._package()
+        environment = jinja2.Environment(
+            finalize=readable, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+        )
+        return environment.from_string(text)
+
+
+TEMPLATE_ENGINES: dict[str, type[TemplateEngine]] = {"string": StringTemplateEngine, "jinja2": Jinja2TemplateEngine}
+
+
+def get_default_template_engine() -> type[TemplateEngine]:
+    """The engine named by DEFAULT_TEMPLATE_ENGINE, or else jinja2 where it is installed, or else "string"."""
+    if DEFAULT_TEMPLATE_ENGINE is not None:
+        return TEMPLATE_ENGINES[DEFAULT_TEMPLATE_ENGINE]
+    return Jinja2TemplateEngine if importlib.util.find_spec("jinja2") else StringTemplateEngine
+
+
+def render(engine: str | type[TemplateEngine] | TemplateEngine | None, template: str | None, context: Any) -> Any:
+    """The text of `template` filled from `context`; the context itself with ``template=None``.
+
+    `template` is the name of a default template (the keys of TEMPLATES), a file, or a template's text. Raises
+    InvalidParameterValueError for a template that does not exist or asks for what the context does not have.
+    """
+    if template is None:
+        return context
+    return _engine(engine, template).render(template, context)
+
+
+def _engine(engine: Any, template: str) -> Any:
+    if engine is None or engine == "default":
+        if DEFAULT_TEMPLATE_ENGINE is not None:
+            return TEMPLATE_ENGINES[DEFAULT_TEMPLATE_ENGINE]
+        # The same call gives the same text whether jinja2 is installed or not.
+        return Jinja2TemplateEngine if _JINJA.search(_source(template)) else StringTemplateEngine
+    if isinstance(engine, str):
+        if engine == "cheetah":
+            raise CapabilityError("Cheetah templates are not supported; write the template for 'string' or 'jinja2'.")
+        if engine not in TEMPLATE_ENGINES:
+            known = ", ".join(["default", *TEMPLATE_ENGINES])
+            raise InvalidParameterValueError(f"There is no template engine '{engine}'. Engines: {known}.")
+        return TEMPLATE_ENGINES[engine]
+    return engine
+
+
+def _source(template: str) -> str:
+    """The text of a template."""
+    if template in TEMPLATES:
+        return TEMPLATES[template]
+    if "\n" in template or "$" in template or _JINJA.search(template):
+        return template
+    path = Path(template)
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    raise InvalidParameterValueError(
+        f"There is no template '{template}'. Give the name of a default template ({', '.join(TEMPLATES)}), a file, or "
+        "the text of a template with names such as $label."
+    )
+
+
+def _lines_for(template: str, context: Mapping[str, Any]) -> str:
+    """A default template without the lines for which the context has no value."""
+    lines = []
+    for line in TEMPLATES[template].splitlines():
+        names = [braced or plain for braced, plain in _NAME.findall(line)]
+        if all(name in context and not _nothing(context[name]) for name in names):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, (Mapping, list, tuple)) and not value)

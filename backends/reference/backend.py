@@ -1,0 +1,123 @@
+"""The reference backend: what it offers, and how a session is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any
+
+from pyNN.backend import Capabilities, Option, Session, Settings
+from pyNN.errors import CapabilityError, InvalidDelayError, NoModelAvailableError
+from pyNN.models import Definition
+from pyNN.network import Network
+from pyNN.parallel import Communicator
+
+_SOURCES = ("array", "poisson")
+_MODELS = (
+    "IF_curr_exp",
+    "IF_curr_alpha",
+    "IF_curr_delta",
+    "IF_cond_exp",
+    "IF_cond_alpha",
+    "SpikeSourceArray",
+    "SpikeSourcePoisson",
+    "StaticSynapse",
+    "DCSource",
+    "ACSource",
+    "StepCurrentSource",
+    "NoisyCurrentSource",
+)
+_PLASTICITY_FREE = ("weight", "delay")
+
+
+class ReferenceBackend:
+    """The built-in simulator: cell types are their equations, solved exactly where they are linear.
+
+    Every cell type that has equations runs here, so `models` only lists the standard ones.
+    """
+
+    name = "reference"
+    title = "reference"
+    models: Mapping[str, Any] = MappingProxyType({name: MappingProxyType({}) for name in _MODELS})
+    capabilities = Capabilities(
+        options=MappingProxyType(
+            {
+                "engine": Option(
+                    "numba",
+                    "what computes: compiled code, or plain NumPy (slow; serves to check the compiled code)",
+                    ("numba", "numpy"),
+                )
+            }
+        ),
+        exclusive=False,
+        threads=False,
+        mpi=False,
+        missing=MappingProxyType(
+            {
+                "threads": "one simulation uses one core",
+                "mpi": "a simulation is not distributed over processes",
+                "native=True": "connections and spike trains always come from the common layer",
+            }
+        ),
+    )
+
+    def check(self, part: Network, settings: Settings) -> None:
+        """Raise CapabilityError (NoModelAvailableError) for what cannot be built; EquationError for wrong equations."""
+        for population in part.populations:
+            self._check_cells(population.model)
+        for projection in part.projections:
+            if projection.table is None:
+                raise CapabilityError(
+                    f"{projection.label}: the reference backend draws no connections itself; leave out native=True."
+                )
+            extra = [n for n in projection.model.parameters if n not in _PLASTICITY_FREE]
+            if extra or projection.model.states or projection.model.equations:
+                raise NoModelAvailableError(
+                    f"The synapse type {projection.model.name} is not available on the reference backend; "
+                    "StaticSynapse is."
+                )
+        smallest = part.min_delay_steps()
+        if smallest is not None and smallest < 1:
+            raise InvalidDelayError(f"A delay is under the time step of {settings.dt} ms.")
+        for current in part.currents:
+            if current.model.name not in self.models:
+                raise NoModelAvailableError(f"The current source {current.model.name} is not available here.")
+
+    def _check_cells(self, model: Definition) -> None:
+        if model.source:
+            if model.source not in _SOURCES:
+                raise NoModelAvailableError(
+                    f"{model.name}: spike sources of kind '{model.source}' are not available on the reference backend; "
+                    f"available: {', '.join(_SOURCES)}."
+                )
+        elif not model.equations.strip():
+            raise NoModelAvailableError(
+                f"{model.name} has no equations, and the reference backend simulates nothing but equations."
+            )
+        else:
+            from pyNN.equations import store
+
+            store.analysis(model)
+
+    def open(self, settings: Settings, comm: Communicator) -> Session:
+        """A session; CapabilityError for more than one process."""
+        if comm.size > 1:
+            raise CapabilityError("The reference backend runs in one process; start the script without mpirun.")
+        from pyNN.reference.session import ReferenceSession
+
+        return ReferenceSession(settings, _engine(str(settings.options.get("engine", "numba"))))
+
+    def versions(self) -> dict[str, str]:
+        """Names and versions of the software behind this backend."""
+        return {name: metadata.version(name) for name in ("pynn-core", "numpy", "scipy", "numba")}
+
+
+def _engine(name: str) -> Any:
+    if name == "numpy":
+        from pyNN.reference.numpy_engine import NumpyEngine
+
+        return NumpyEngine()
+    from pyNN.reference.numba_engine import NumbaEngine
+
+    return NumbaEngine()

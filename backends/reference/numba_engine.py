@@ -1,0 +1,227 @@
+"""The compiled engine: the run loop and every cell type are machine code, kept on disk for the next process."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.equations import kernels, store
+from pyNN.network import IntArray
+from pyNN.reference import layout
+from pyNN.reference.kernel_frame import FRAME
+from pyNN.reference.routing import Sorted
+from pyNN.reference.state import CellGroup, Group, World
+
+_LONGEST_INTERVAL = 1024
+_LARGEST_SPIKE_BUFFER = 1 << 22
+_LOG_SPIKES = 1 << 16
+
+
+def driver() -> ModuleType:
+    """The module pyNN.reference.driver, loaded from the folder in which its machine code can be kept."""
+    text = store.source_text("pyNN.reference.driver")
+    return store.module("driver", lambda: text, store.digest(text, store.source_text("pyNN.reference.layout")))
+
+
+def kernel_address(group: CellGroup) -> int:
+    """Address of the compiled kernel of a group's cell type, for cells that are alike or that differ."""
+    constants = {name: value for name, value in vars(layout).items() if name.isupper()}
+    constants["PER_CELL"] = group.per_cell
+    header = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
+
+    def source() -> str:
+        return kernels.numba_source(group.program, group.per_cell) + header + FRAME
+
+    module = store.module(group.spec.model.name, source, store.digest(group.key, header, FRAME))
+    return int(module.kernel.address)
+
+
+def _plain(values: Any, kind: Any) -> NDArray[Any]:
+    """The values as the one kind of array for which there is machine code: contiguous and writable."""
+    return np.require(values, kind, ["C", "W"])
+
+
+class NumbaEngine:
+    """Runs a World in compiled code, from one chunk to the next."""
+
+    def __init__(self) -> None:
+        self._driver = driver()
+        self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
+        self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
+        self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
+        self._rows: dict[int, int] = {}
+        self._alive: list[Any] = []
+        self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._interval = _LONGEST_INTERVAL
+        # Loads the machine code of the loop, or compiles it.
+        self._driver.drive(self._control, self._records, self._routes)
+
+    def sort(self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int) -> Sorted:
+        """Counting sort by source cell; connections of one source keep their order."""
+        number = len(pre)
+        starts = np.zeros(size + 2, dtype=np.int64)
+        weight = _plain(weights if np.ndim(weights) else [], np.float64)
+        delay = _plain(delays if np.ndim(delays) else [], np.int32)
+        posts = np.empty(number, dtype=np.int32)
+        sorted_weight, sorted_delay = np.empty_like(weight), np.empty_like(delay)
+        source, target = _plain(pre, np.int32), _plain(post, np.int32)
+        self._driver.count_sources(source, starts)
+        self._driver.place(source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
+        return (
+            starts[:-1],
+            posts,
+            sorted_weight if np.ndim(weights) else float(weights),
+            sorted_delay if np.ndim(delays) else int(delays),
+        )
+
+    def prepare(self, group: CellGroup) -> None:
+        kernel_address(group)
+
+    def refresh(self, world: World) -> None:
+        groups: list[Group] = [*world.cells, *world.sources]
+        largest = max((group.size for group in world.cells), default=1)
+        self._interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
+        self._interval = max(min(self._interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
+        self._alive = []
+        self._rows = {id(group): row for row, group in enumerate(groups)}
+        self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
+        for group in world.cells:
+            self._describe_cells(world, group)
+        for source in world.sources:
+            self._records[self._rows[id(source)], layout.SIZE] = source.size
+        self._describe_routes(world)
+
+    def _address(self, array: NDArray[Any]) -> int:
+        self._alive.append(array)
+        return int(array.ctypes.data)
+
+    def _describe_cells(self, world: World, group: CellGroup) -> None:
+        record = self._records[self._rows[id(group)]]
+        size = group.size
+        coefficients = self._coefficients(group)
+        group.injected[:] = 0.0
+        record[layout.SIZE] = size
+        record[layout.SLOTS] = len(group.ring)
+        record[layout.RECEPTORS] = len(group.analysis.receptors)
+        record[layout.STATES] = len(group.analysis.states)
+        record[layout.STATE_ADDRESS] = self._address(group.states)
+        record[layout.REFRACTORY_ADDRESS] = self._address(group.refractory)
+        record[layout.RING_ADDRESS] = self._address(group.ring)
+        record[layout.INJECTED_ADDRESS] = self._address(group.injected)
+        record[layout.COEFFICIENTS] = len(coefficients)
+        record[layout.COEFFICIENT_ADDRESS] = self._address(coefficients)
+        record[layout.FLAG_ADDRESS] = self._address(np.zeros(size, dtype=np.int64))
+        record[layout.SCRATCH_ADDRESS] = self._address(np.zeros_like(group.states))
+        record[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
+        record[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
+        # An empty group has nothing to update, and its arrays have no address.
+        record[layout.KERNEL_ADDRESS] = kernel_address(group) if size else 0
+        currents = [c for c in world.currents.values() if any(target is group for target, _ in c.targets)]
+        recordings = world.state_recordings(group)
+        tables = (
+            np.zeros((self._number_of_targets(world, group), layout.CURRENT_FIELDS), dtype=np.int64),
+            np.zeros((len(recordings), layout.RECORDING_FIELDS), dtype=np.int64),
+        )
+        self._tables[id(group)] = tables
+        record[layout.CURRENTS] = len(tables[0]) if currents else 0
+        record[layout.CURRENT_ADDRESS] = self._address(tables[0])
+        record[layout.RECORDINGS] = len(recordings)
+        record[layout.RECORDING_ADDRESS] = self._address(tables[1])
+        if size and world.spike_recordings(group):
+            capacity = max(_LOG_SPIKES, 2 * size * self._interval)
+            group.train.steps = np.empty(capacity, dtype=np.int64)
+            group.train.cells = np.empty(capacity, dtype=np.int64)
+            record[layout.LOG_STEP_ADDRESS] = self._address(group.train.steps)
+            record[layout.LOG_CELL_ADDRESS] = self._address(group.train.cells)
+            record[layout.LOG_CAPACITY] = capacity
+
+    def _number_of_targets(self, world: World, group: CellGroup) -> int:
+        return sum(target is group for c in world.currents.values() for target, _ in c.targets)
+
+    def _coefficients(self, group: CellGroup) -> NDArray[np.float64]:
+        values = group.coefficients or []
+        if not group.per_cell:
+            return np.array([float(v) for v in values])
+        table = np.empty((len(values), group.size))
+        for row, value in enumerate(values):
+            table[row] = value
+        return table
+
+    def _describe_routes(self, world: World) -> None:
+        routes = [route for route in world.routes if route.posts.size]
+        self._routes = np.zeros((len(routes), layout.ROUTE_FIELDS), dtype=np.int64)
+        for record, route in zip(self._routes, routes, strict=True):
+            weights = np.ascontiguousarray(np.atleast_1d(route.weights), dtype=np.float64)
+            delays = np.ascontiguousarray(np.atleast_1d(route.delays), dtype=np.int32)
+            record[layout.SOURCE] = self._rows[id(route.source)]
+            record[layout.TARGET] = self._rows[id(route.target)]
+            record[layout.RECEPTOR] = route.receptor
+            record[layout.START_ADDRESS] = self._address(route.starts)
+            record[layout.POST_ADDRESS] = self._address(route.posts)
+            record[layout.WEIGHT_ADDRESS] = self._address(weights)
+            record[layout.WEIGHT_STRIDE] = np.ndim(route.weights)
+            record[layout.DELAY_ADDRESS] = self._address(delays)
+            record[layout.DELAY_STRIDE] = np.ndim(route.delays)
+
+    def run(self, world: World, until_step: int) -> None:
+        # Holds what the records of this chunk point at.
+        chunk: list[Any] = []
+        self._begin_chunk(world, chunk)
+        self._control[:] = (world.current_step, until_step, self._interval)
+        done = False
+        while not done:
+            done = self._driver.drive(self._control, self._records, self._routes)
+            self._empty_logs(world)
+            world.current_step = int(self._control[layout.STEP])
+        self._end_chunk(world)
+
+    def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
+        for source in world.sources:
+            record = self._records[self._rows[id(source)]]
+            record[layout.SPIKE_STEP_ADDRESS] = source.train.steps.ctypes.data
+            record[layout.SPIKE_CELL_ADDRESS] = source.train.cells.ctypes.data
+            record[layout.SPIKE_COUNT] = source.train.count
+            record[layout.CURSOR] = 0
+        for group in world.cells:
+            self._records[self._rows[id(group)], layout.SIGNAL_START] = world.chunk_start
+            currents, recordings = self._tables[id(group)]
+            self._describe_currents(world, group, currents, chunk)
+            for row, recording in zip(recordings, world.state_recordings(group), strict=True):
+                row[layout.STATE_ROW] = recording.row
+                row[layout.RECORDED] = len(recording.cells)
+                row[layout.RECORDED_ADDRESS] = recording.cells.ctypes.data
+                row[layout.DATA_ADDRESS] = recording.data.ctypes.data
+                row[layout.SAMPLES] = recording.count
+                row[layout.NEXT_STEP] = recording.start_step + recording.count * recording.every
+                row[layout.EVERY] = recording.every
+
+    def _describe_currents(
+        self, world: World, group: CellGroup, table: NDArray[np.int64], chunk: list[Any]
+    ) -> None:
+        number = 0
+        for current in world.currents.values():
+            for target, cells in current.targets:
+                if target is group:
+                    targets: IntArray = np.ascontiguousarray(cells, dtype=np.int64)
+                    chunk.append(targets)
+                    table[number] = (current.signal.ctypes.data, len(targets), targets.ctypes.data)
+                    number += 1
+
+    def _end_chunk(self, world: World) -> None:
+        for group in world.cells:
+            for row, recording in zip(self._tables[id(group)][1], world.state_recordings(group), strict=True):
+                # No kernel runs for a group without cells; its recordings have samples of no cells.
+                samples = int(row[layout.SAMPLES])
+                recording.count = samples if group.size else recording.samples_until(world.current_step)
+
+    def _empty_logs(self, world: World) -> None:
+        for group in world.cells:
+            record = self._records[self._rows[id(group)]]
+            count = int(record[layout.LOG_COUNT])
+            if count:
+                for recording in world.spike_recordings(group):
+                    recording.append(group.train.steps[:count], group.train.cells[:count])
+                record[layout.LOG_COUNT] = 0

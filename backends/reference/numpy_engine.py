@@ -1,0 +1,81 @@
+"""The plain engine: one vectorised NumPy update a population and step. It is the oracle for the compiled one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyNN.network import FloatArray, IntArray
+from pyNN.reference.routing import sort_by_source
+from pyNN.reference.state import CellGroup, Route, SourceGroup, World
+
+
+class NumpyEngine:
+    """Runs a World step by step in Python."""
+
+    sort = staticmethod(sort_by_source)
+
+    def prepare(self, group: CellGroup) -> None:
+        return None
+
+    def refresh(self, world: World) -> None:
+        return None
+
+    def run(self, world: World, until_step: int) -> None:
+        self._deliver_sources(world, world.current_step)
+        while world.current_step < until_step:
+            step = world.current_step + 1
+            spikes = {id(group): self._update(world, group, step) for group in world.cells}
+            for source in world.sources:
+                spikes[id(source)] = source.train.at(step)
+            for route in world.routes:
+                deliver(route, spikes[id(route.source)], step)
+            for group in world.cells:
+                self._record(world, group, step, spikes[id(group)])
+            world.current_step = step
+
+    def _deliver_sources(self, world: World, step: int) -> None:
+        """Spikes at the step at which a source was made; in later chunks it has none that early."""
+        for route in world.routes:
+            if isinstance(route.source, SourceGroup):
+                deliver(route, route.source.train.at(step), step)
+
+    def _update(self, world: World, group: CellGroup, step: int) -> IntArray:
+        arrived = group.ring[step % len(group.ring)]
+        injected = self._injected(world, group, step - 1)
+        with np.errstate(all="ignore"):
+            # A state that is not finite is reported by the session, with cell and time.
+            cells = group.module.update(group.states, group.refractory, arrived, injected, group.coefficients)
+        arrived[:] = 0.0
+        return np.asarray(cells, dtype=np.int64)
+
+    def _injected(self, world: World, group: CellGroup, update: int) -> FloatArray:
+        group.injected[:] = 0.0
+        for current in world.currents.values():
+            for target, cells in current.targets:
+                if target is group:
+                    np.add.at(group.injected, cells, current.signal[update - world.chunk_start])
+        return group.injected
+
+    def _record(self, world: World, group: CellGroup, step: int, cells: IntArray) -> None:
+        for recording in world.spike_recordings(group):
+            recording.append(np.full(len(cells), step, dtype=np.int64), cells)
+        for samples in world.state_recordings(group):
+            if samples.is_due(step):
+                samples.sample()
+
+
+def deliver(route: Route, cells: IntArray, step: int) -> None:
+    """Add the weights of the spiking cells' connections to the targets' rings, cell by cell in order."""
+    if not len(cells):
+        return
+    counts = route.starts[cells + 1] - route.starts[cells]
+    total = int(counts.sum())
+    if not total:
+        return
+    offsets = np.repeat(route.starts[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    where = offsets + np.arange(total)
+    ring = route.target.ring
+    delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
+    weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
+    slots = np.asarray((step + delays) % len(ring))
+    np.add.at(ring[:, route.receptor], (slots, route.posts[where]), weights)

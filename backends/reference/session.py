@@ -1,0 +1,317 @@
+"""A simulation on the reference backend: builds, advances, reads, writes, records."""
+
+from __future__ import annotations
+
+import signal as signals
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.backend import Settings, Spikes
+from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
+from pyNN.network import (
+    CurrentSpec,
+    FloatArray,
+    IntArray,
+    Network,
+    PopulationSpec,
+    RecordingSpec,
+    split_by_population,
+)
+from pyNN.reference.routing import make_routes
+from pyNN.reference.state import (
+    CellGroup,
+    Current,
+    Engine,
+    Group,
+    Projection,
+    SourceGroup,
+    SpikeRecording,
+    StateRecording,
+    World,
+)
+
+CHUNK_SECONDS = 0.05
+"""Wall time after which an advance looks for an interrupt and for states that are not finite."""
+_FIRST_CHUNK_STEPS = 64
+_LARGEST_CHUNK_STEPS = 1 << 20
+_LARGEST_CHUNK_SAMPLES = 1 << 24
+
+
+class ReferenceSession:
+    """One simulation. Everything acts at once; coefficients and routes are brought up to date before the next step."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._world = World()
+        self._populations: list[PopulationSpec] = []
+        self._groups: dict[int, Group] = {}
+        self._projections: dict[int, Projection] = {}
+        self._stale = True
+        self._chunk_steps = _FIRST_CHUNK_STEPS
+        self._closed = False
+
+    @property
+    def current_step(self) -> int:
+        return self._world.current_step
+
+    # -- building
+
+    def build(self, part: Network) -> None:
+        """Create what is new; if anything fails, nothing is."""
+        self._check_open()
+        groups = {spec.id: self._make_group(spec) for spec in part.populations}
+        for group in groups.values():
+            if isinstance(group, CellGroup):
+                group.refresh()
+                self._engine.prepare(group)
+        everything = [*self._populations, *part.populations]
+        all_groups = {**self._groups, **groups}
+        projections = {}
+        for spec in part.projections:
+            projection = Projection(spec)
+            projection.routes = make_routes(projection, everything, all_groups, self._engine.sort)
+            projections[spec.id] = projection
+        currents = {spec.id: self._make_current(spec, everything, all_groups) for spec in part.currents}
+        recordings = {spec.id: self._make_recording(spec, all_groups) for spec in part.recordings}
+
+        world = self._world
+        self._populations, self._groups = everything, all_groups
+        world.cells += [g for g in groups.values() if isinstance(g, CellGroup)]
+        world.sources += [g for g in groups.values() if isinstance(g, SourceGroup)]
+        self._projections.update(projections)
+        world.routes += [route for p in projections.values() for route in p.routes]
+        world.currents.update(currents)
+        world.recordings.update(recordings)
+        self._stale = True
+
+    def _make_group(self, spec: PopulationSpec) -> Group:
+        if spec.is_source:
+            from pyNN.spike_sources import make_source
+
+            return SourceGroup(spec, make_source(spec, self._settings, self.current_step), self.current_step)
+        return CellGroup(spec, self._settings.dt)
+
+    def _make_current(
+        self, spec: CurrentSpec, populations: list[PopulationSpec], groups: dict[int, Group]
+    ) -> Current:
+        targets = []
+        for population, _, cells in split_by_population(populations, spec.cells):
+            group = groups[population.id]
+            if not isinstance(group, CellGroup):
+                raise InternalError(f"A current is injected into the spike sources {population.label}.")
+            targets.append((group, cells))
+        return Current(spec, targets)
+
+    def _make_recording(self, spec: RecordingSpec, groups: dict[int, Group]) -> SpikeRecording | StateRecording:
+        if spec.start_step < self.current_step:
+            raise InvalidTimeError(
+                f"A recording cannot begin at step {spec.start_step}: the simulation is at step {self.current_step}."
+            )
+        group = groups[spec.population]
+        if spec.variable == "spikes":
+            return SpikeRecording(spec, group)
+        if not isinstance(group, CellGroup) or spec.variable not in group.analysis.states:
+            raise InternalError(f"{group.spec.label} has no state variable '{spec.variable}' to record.")
+        return StateRecording(spec, group)
+
+    # -- running
+
+    def advance(self, steps: int) -> None:
+        """Simulate; SimulatorError if a state is not finite, KeyboardInterrupt (data kept) on Ctrl-C."""
+        self._check_open()
+        self._refresh()
+        world = self._world
+        target = world.current_step + int(steps)
+        for recording in self._state_recordings():
+            if recording.is_due(world.current_step):
+                recording.make_room(world.current_step)
+                recording.sample()
+        with _interrupts_deferred() as interrupted:
+            while world.current_step < target:
+                self._run_chunk(min(target, world.current_step + self._chunk_limit()))
+                if interrupted:
+                    break
+        if interrupted:
+            interrupted[0]()
+
+    def _run_chunk(self, until_step: int) -> None:
+        world = self._world
+        began, first = time.perf_counter(), world.current_step
+        world.chunk_start = first
+        for source in world.sources:
+            source.play(until_step)
+            for recording in world.spike_recordings(source):
+                recording.append(source.train.steps, source.train.cells)
+        for current in world.currents.values():
+            current.signal = self._signal(current.spec, first, until_step - first)
+        for samples in self._state_recordings():
+            samples.make_room(until_step)
+        self._engine.run(world, until_step)
+        self._check_finite(first)
+        seconds = max(time.perf_counter() - began, 1e-6)
+        ratio = min(max(CHUNK_SECONDS / seconds, 0.25), 4.0)
+        self._chunk_steps = int(min(max((until_step - first) * ratio, 1), _LARGEST_CHUNK_STEPS))
+
+    def _chunk_limit(self) -> int:
+        """Steps in the next chunk: bounded wall time, and bounded growth of recorded data."""
+        cells = max((len(r.cells) for r in self._state_recordings()), default=1)
+        return max(min(self._chunk_steps, _LARGEST_CHUNK_SAMPLES // max(cells, 1)), 1)
+
+    def _signal(self, spec: CurrentSpec, first: int, steps: int) -> FloatArray:
+        from pyNN.waveforms import signal
+
+        return np.ascontiguousarray(signal(spec, self._settings, first, steps), dtype=float)
+
+    def _refresh(self) -> None:
+        """Bring coefficients, routes and rings up to date."""
+        world = self._world
+        for group in world.cells:
+            self._stale |= group.refresh()
+        for projection in self._projections.values():
+            if projection.changed:
+                routes = make_routes(projection, self._populations, self._groups, self._engine.sort)
+                for old, new in zip(projection.routes, routes, strict=True):
+                    old.weights, old.delays = new.weights, new.delays
+                projection.changed = False
+                self._stale = True
+        if not self._stale:
+            return
+        for group in world.cells:
+            largest = max((route.largest_delay for route in world.routes if route.target is group), default=1)
+            group.make_room(1 << max(largest - 1, 0).bit_length(), world.current_step)
+        self._engine.refresh(world)
+        self._stale = False
+
+    def _state_recordings(self) -> list[StateRecording]:
+        return [r for r in self._world.recordings.values() if isinstance(r, StateRecording)]
+
+    def _check_finite(self, since_step: int) -> None:
+        for group in self._world.cells:
+            # One sum finds out in a single pass whether there is anything to look for.
+            with np.errstate(all="ignore"):
+                if np.isfinite(group.states.sum()):
+                    continue
+            wrong = np.argwhere(~np.isfinite(group.states))
+            if not len(wrong):
+                continue
+            row, cell = wrong[0]
+            dt = self._settings.dt
+            raise SimulatorError(
+                f"'{group.analysis.states[row]}' of cell {cell} of {group.spec.label} became "
+                f"{group.states[row, cell]} between {since_step * dt:g} and {self.current_step * dt:g} ms "
+                f"({len({int(c) for _, c in wrong})} cell(s) affected). Look for parameters or weights of the wrong "
+                "magnitude, or use a smaller timestep."
+            )
+
+    # -- recorded data
+
+    def collect(self, recording: int) -> Spikes | FloatArray:
+        return self._recording(recording).collect(self.current_step)
+
+    def clear(self, recording: int) -> None:
+        self._recording(recording).clear(self.current_step)
+        self._stale = True
+
+    def stop(self, recording: int) -> None:
+        self._recording(recording)
+        del self._world.recordings[recording]
+        self._stale = True
+
+    def _recording(self, recording: int) -> SpikeRecording | StateRecording:
+        try:
+            return self._world.recordings[recording]
+        except KeyError as error:
+            raise InternalError(f"There is no recording {recording} in this session.") from error
+
+    # -- reading and writing
+
+    def read_cells(self, population: int, name: str) -> FloatArray:
+        return self._group(population).read(name)
+
+    def write_cells(self, population: int, name: str, where: IntArray, values: Any) -> None:
+        group = self._group(population)
+        if isinstance(group, SourceGroup):
+            group.write(name, where, values, self.current_step)
+        else:
+            group.write(name, where, values)
+
+    def read_synapses(self, projection: int, name: str) -> FloatArray:
+        return self._projection(projection).read(name, self._settings.dt)
+
+    def write_synapses(self, projection: int, name: str, values: Any) -> None:
+        target = self._projection(projection)
+        target.read(name, self._settings.dt)
+        array = np.asarray(values, dtype=float)
+        if array.ndim and array.shape != (target.table.size,):
+            raise InvalidDimensionsError(
+                f"'{name}' of {target.spec.label}: {array.size} values for {target.table.size} connections."
+            )
+        if name == "delay":
+            steps = np.rint(array / self._settings.dt).astype(np.int32)
+            if array.size and steps.size and int(steps.min()) < 1:
+                raise InvalidTimeError(f"A delay of {target.spec.label} is under the time step.")
+            target.delay_steps = int(steps) if steps.ndim == 0 else steps
+        else:
+            target.columns[name] = float(array) if array.ndim == 0 else array.copy()
+        target.changed = True
+
+    def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        table = self._projection(projection).table
+        return table.pre.copy(), table.post.copy()
+
+    def write_current(self, current: CurrentSpec) -> None:
+        self._world.currents[current.id] = self._make_current(current, self._populations, self._groups)
+        self._stale = True
+
+    def close(self) -> None:
+        self._closed = True
+        self._world = World(current_step=self._world.current_step)
+        self._groups, self._projections, self._populations = {}, {}, []
+
+    def _group(self, population: int) -> Group:
+        try:
+            return self._groups[population]
+        except KeyError as error:
+            raise InternalError(f"There is no population {population} in this session.") from error
+
+    def _projection(self, projection: int) -> Projection:
+        try:
+            return self._projections[projection]
+        except KeyError as error:
+            raise InternalError(f"There is no projection {projection} in this session.") from error
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InternalError("This session is closed.")
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[list[Any]]:
+    """Collects Ctrl-C instead of letting it fall between two lines that belong together.
+
+    The list is empty until an interrupt comes; its first element then does what the interrupt would have done.
+    """
+    pending: list[Any] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pending
+        return
+    before = signals.getsignal(signals.SIGINT)
+    if not callable(before):
+        yield pending
+        return
+
+    def remember(number: int, frame: Any) -> None:
+        pending.append(lambda: before(number, frame))
+
+    signals.signal(signals.SIGINT, remember)
+    try:
+        yield pending
+    finally:
+        signals.signal(signals.SIGINT, before)

@@ -1,0 +1,366 @@
+"""What a simulation consists of while it runs: cells, sources, routes of spikes, injected currents, recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.backend import Spikes
+from pyNN.equations import kernels, propagators, store
+from pyNN.equations.analysis import Analysis
+from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
+from pyNN.network import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
+
+IndexArray = NDArray[np.int32]
+
+
+class SpikeTrain:
+    """Spikes of one group in order of step, then cell; `count` of the entries are valid."""
+
+    def __init__(self, capacity: int = 0) -> None:
+        self.steps = np.empty(capacity, dtype=np.int64)
+        self.cells = np.empty(capacity, dtype=np.int64)
+        self.count = 0
+
+    def at(self, step: int) -> IntArray:
+        """Cells that spike at a step."""
+        first, last = np.searchsorted(self.steps[: self.count], (step, step + 1))
+        return self.cells[first:last]
+
+
+class CellGroup:
+    """The cells of one population with dynamics: states, parameters, and the input that is on its way."""
+
+    def __init__(self, spec: PopulationSpec, dt: float) -> None:
+        self.spec = spec
+        self.dt = dt
+        self.analysis: Analysis = store.analysis(spec.model)
+        self.program = kernels.build(self.analysis)
+        self.key = store.key(spec.model)
+        self.module = store.module(
+            spec.model.name, lambda: kernels.numpy_source(self.program), store.digest(self.key, "numpy")
+        )
+        self.states: FloatArray = np.empty((len(self.analysis.states), spec.size))
+        for row, name in enumerate(self.analysis.states):
+            self.states[row] = _numbers(spec, name, spec.initial_values[name])
+        self.refractory: FloatArray = np.zeros(spec.size)
+        self.injected: FloatArray = np.zeros(spec.size)
+        self.ring: FloatArray = np.zeros((1, len(self.analysis.receptors), spec.size))
+        self.parameters: dict[str, Any] = {
+            name: _collapsed(_numbers(spec, name, value)) for name, value in spec.parameters.items()
+        }
+        self.coefficients: list[float | FloatArray] | None = None
+        self.train = SpikeTrain()
+
+    @property
+    def size(self) -> int:
+        return self.spec.size
+
+    def refresh(self) -> bool:
+        """Compute the coefficients anew if a parameter changed; whether they did."""
+        if self.coefficients is not None:
+            return False
+        self.coefficients = propagators.coefficients(self.program, self.module, self.parameters, self.size, self.dt)
+        return True
+
+    @property
+    def per_cell(self) -> bool:
+        """Whether some coefficient differs from cell to cell."""
+        return any(isinstance(value, np.ndarray) for value in self.coefficients or ())
+
+    def row(self, state: str) -> FloatArray:
+        """The values of a state, one a cell, as they are kept."""
+        return self.states[self.analysis.states.index(state)]
+
+    def read(self, name: str) -> FloatArray:
+        if name in self.analysis.states:
+            return self.row(name).copy()
+        if name in self.parameters:
+            return np.array(np.broadcast_to(self.parameters[name], (self.size,)), dtype=float)
+        raise self._unknown(name)
+
+    def write(self, name: str, where: IntArray, values: Any) -> None:
+        if isinstance(values, Ragged) or np.ndim(values) > 1:
+            raise InvalidDimensionsError(f"'{name}' of {self.spec.label} takes one number a cell.")
+        if name in self.analysis.states:
+            self.row(name)[where] = values
+        elif name in self.parameters:
+            array = np.array(np.broadcast_to(self.parameters[name], (self.size,)), dtype=float)
+            array[where] = values
+            self.parameters[name] = _collapsed(array)
+            self.coefficients = None
+        else:
+            raise self._unknown(name)
+
+    def make_room(self, slots: int, current_step: int) -> bool:
+        """Make the ring hold input up to `slots` steps ahead (a power of two); whether it had to grow."""
+        old = len(self.ring)
+        if slots <= old:
+            return False
+        ring = np.zeros((slots, *self.ring.shape[1:]))
+        for step in range(current_step + 1, current_step + 1 + old):
+            ring[step % slots] = self.ring[step % old]
+        self.ring = ring
+        return True
+
+    def _unknown(self, name: str) -> NonExistentParameterError:
+        return NonExistentParameterError(name, self.spec.model.name, [*self.parameters, *self.analysis.states])
+
+
+def _numbers(spec: PopulationSpec, name: str, value: Any) -> FloatArray:
+    if isinstance(value, Ragged):
+        raise InvalidDimensionsError(f"'{name}' of {spec.label} takes one number a cell, not an array a cell.")
+    array = np.asarray(value, dtype=float)
+    if array.ndim and array.shape != (spec.size,):
+        raise InvalidDimensionsError(f"'{name}' of {spec.label} has {array.size} values for {spec.size} cells.")
+    return array
+
+
+def _collapsed(array: FloatArray) -> float | FloatArray:
+    """A number where all cells agree, so that kernels can keep it in a register."""
+    if array.ndim == 0:
+        return float(array)
+    if array.size and np.all(array == array[0]):
+        return float(array[0])
+    return array.copy()
+
+
+class Player(Protocol):
+    """What pyNN.spike_sources makes."""
+
+    def advance(self, from_step: int, to_step: int) -> tuple[IntArray, IntArray]: ...
+
+    def write(self, name: str, where: IntArray, values: Any, step: int) -> None: ...
+
+
+class SourceGroup:
+    """The cells of one population of spike sources; its spikes are known a chunk ahead."""
+
+    def __init__(self, spec: PopulationSpec, player: Player, start_step: int) -> None:
+        self.spec = spec
+        self.player = player
+        self.train = SpikeTrain()
+        self.known_until = start_step
+        self.parameters: dict[str, Any] = dict(spec.parameters)
+
+    @property
+    def size(self) -> int:
+        return self.spec.size
+
+    def play(self, to_step: int) -> None:
+        """Fetch the spikes up to a step; they replace those of the chunk before."""
+        steps, cells = self.player.advance(self.known_until, to_step)
+        self.train.steps = np.ascontiguousarray(steps, dtype=np.int64)
+        self.train.cells = np.ascontiguousarray(cells, dtype=np.int64)
+        self.train.count = len(self.train.steps)
+        self.known_until = to_step
+
+    def read(self, name: str) -> FloatArray:
+        if name not in self.parameters:
+            raise NonExistentParameterError(name, self.spec.model.name, self.parameters)
+        value = self.parameters[name]
+        if isinstance(value, Ragged):
+            raise InvalidDimensionsError(f"'{name}' of {self.spec.label} is an array a cell, not one number.")
+        return np.array(np.broadcast_to(value, (self.size,)), dtype=float)
+
+    def write(self, name: str, where: IntArray, values: Any, step: int) -> None:
+        if name not in self.parameters:
+            raise NonExistentParameterError(name, self.spec.model.name, self.parameters)
+        self.player.write(name, where, values, step)
+        if not isinstance(values, Ragged) and not isinstance(self.parameters[name], Ragged):
+            array = np.array(np.broadcast_to(self.parameters[name], (self.size,)), dtype=float)
+            array[where] = values
+            self.parameters[name] = array
+
+
+Group = CellGroup | SourceGroup
+
+
+@dataclass
+class Route:
+    """Connections from the cells of one group to those of another: row i holds the targets of source cell i."""
+
+    source: Group
+    target: CellGroup
+    receptor: int
+    starts: IntArray
+    """Row i is starts[i]:starts[i + 1]."""
+    posts: IndexArray
+    weights: float | FloatArray
+    delays: int | IndexArray
+
+    @property
+    def smallest_delay(self) -> int:
+        return int(np.min(self.delays)) if self.posts.size else 0
+
+    @property
+    def largest_delay(self) -> int:
+        return int(np.max(self.delays)) if self.posts.size else 0
+
+
+class Projection:
+    """A projection's synaptic attributes in the order of its table, and the routes made from it."""
+
+    def __init__(self, spec: ProjectionSpec) -> None:
+        if spec.table is None:
+            raise InternalError(f"Projection {spec.label} has no connection table.")
+        self.spec = spec
+        self.table = spec.table
+        self.columns: dict[str, float | FloatArray] = dict(spec.table.columns)
+        self.delay_steps: int | IndexArray = spec.table.delay_steps
+        self.routes: list[Route] = []
+        self.changed = False
+
+    def read(self, name: str, dt: float) -> FloatArray:
+        size = (self.table.size,)
+        if name == "delay":
+            return np.array(np.broadcast_to(self.delay_steps, size), dtype=float) * dt
+        if name not in self.columns:
+            raise NonExistentParameterError(name, self.spec.model.name, [*self.columns, "delay"])
+        return np.array(np.broadcast_to(self.columns[name], size), dtype=float)
+
+
+class Recording(Protocol):
+    """What is kept of one variable of one group."""
+
+    spec: RecordingSpec
+
+    def collect(self, current_step: int) -> Spikes | FloatArray: ...
+
+    def clear(self, current_step: int) -> None: ...
+
+
+class SpikeRecording:
+    """Spikes of some cells of a group."""
+
+    def __init__(self, spec: RecordingSpec, group: Group) -> None:
+        self.spec = spec
+        self.group = group
+        self.wanted: NDArray[np.bool_] | None = None
+        if len(spec.cells) < group.size:
+            self.wanted = np.zeros(group.size, dtype=bool)
+            self.wanted[spec.cells] = True
+        self._steps: list[IntArray] = []
+        self._cells: list[IntArray] = []
+
+    def append(self, steps: IntArray, cells: IntArray) -> None:
+        """Take over the wanted ones of a group's spikes."""
+        if self.wanted is not None:
+            chosen = self.wanted[cells]
+            steps, cells = steps[chosen], cells[chosen]
+        if len(steps):
+            self._steps.append(np.array(steps))
+            self._cells.append(np.array(cells))
+
+    def collect(self, current_step: int) -> Spikes:
+        if len(self._steps) > 1:
+            self._steps, self._cells = [np.concatenate(self._steps)], [np.concatenate(self._cells)]
+        if not self._steps:
+            return Spikes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        return Spikes(self._steps[0].copy(), self._cells[0].copy())
+
+    def clear(self, current_step: int) -> None:
+        self._steps, self._cells = [], []
+
+
+class StateRecording:
+    """Samples of a state of some cells, in an array that doubles when it is full."""
+
+    def __init__(self, spec: RecordingSpec, group: CellGroup) -> None:
+        self.spec = spec
+        self.group = group
+        self.row = group.analysis.states.index(spec.variable)
+        self.cells = np.ascontiguousarray(spec.cells, dtype=np.int64)
+        self.start_step = spec.start_step
+        self.every = spec.every_steps
+        self.data: FloatArray = np.empty((0, len(self.cells)))
+        self.count = 0
+
+    def is_due(self, step: int) -> bool:
+        """Whether a sample of the state at `step` belongs to the recording and is not there yet."""
+        return step >= self.start_step and self.start_step + self.count * self.every == step
+
+    def samples_until(self, step: int) -> int:
+        """How many samples there are at or before a step."""
+        return max((step - self.start_step) // self.every + 1, 0)
+
+    def make_room(self, until_step: int) -> bool:
+        """Make the array hold all samples up to a step; whether it had to move."""
+        needed = self.samples_until(until_step)
+        if needed <= len(self.data):
+            return False
+        larger = np.empty((max(needed, 2 * len(self.data)), len(self.cells)))
+        larger[: self.count] = self.data[: self.count]
+        self.data = larger
+        return True
+
+    def sample(self) -> None:
+        """Add the present state."""
+        self.data[self.count] = self.group.states[self.row][self.cells]
+        self.count += 1
+
+    def collect(self, current_step: int) -> FloatArray:
+        samples = self.data[: self.count].copy()
+        if self.is_due(current_step):
+            samples = np.concatenate([samples, self.group.states[self.row][self.cells][np.newaxis]])
+        return samples
+
+    def clear(self, current_step: int) -> None:
+        self.data = np.empty((0, len(self.cells)))
+        self.count = 0
+        self.start_step = current_step
+
+
+@dataclass
+class Current:
+    """A current source and its targets by group."""
+
+    spec: CurrentSpec
+    targets: list[tuple[CellGroup, IntArray]]
+    signal: FloatArray = field(default_factory=lambda: np.zeros(0))
+    """Its values in the updates of the chunk."""
+
+
+@dataclass
+class World:
+    """Everything of a session that engines work on."""
+
+    cells: list[CellGroup] = field(default_factory=list)
+    sources: list[SourceGroup] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    currents: dict[int, Current] = field(default_factory=dict)
+    recordings: dict[int, SpikeRecording | StateRecording] = field(default_factory=dict)
+    current_step: int = 0
+    chunk_start: int = 0
+    """Step of the first value of the currents' signals."""
+
+    @property
+    def interval(self) -> int:
+        """Number of steps that can be taken before spikes must be delivered; 0 without connections."""
+        return min((route.smallest_delay for route in self.routes if route.posts.size), default=0)
+
+    def state_recordings(self, group: CellGroup) -> list[StateRecording]:
+        return [r for r in self.recordings.values() if isinstance(r, StateRecording) and r.group is group]
+
+    def spike_recordings(self, group: Group) -> list[SpikeRecording]:
+        return [r for r in self.recordings.values() if isinstance(r, SpikeRecording) and r.group is group]
+
+
+class Engine(Protocol):
+    """What computes."""
+
+    def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int) -> Any:
+        """See pyNN.reference.routing.Sorter."""
+
+    def prepare(self, group: CellGroup) -> None:
+        """Do what takes long for a group of a new cell type: compile it."""
+
+    def refresh(self, world: World) -> None:
+        """Take over that groups, routes, coefficients, currents or recordings changed."""
+
+    def run(self, world: World, until_step: int) -> None:
+        """Compute up to a step, keep what recordings want, and leave `world.current_step` there."""
+

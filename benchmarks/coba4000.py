@@ -1,0 +1,13 @@
+"""How long does the balanced network of 4000 conductance-based cells take, from setup() to spikes in hand?
+
+    python benchmarks/coba4000.py --make-peers ~/pynn-peer
+"""
+
+from harness import arguments, measure, ratios, report
+
+QUANTITIES = ["setup_to_spikes_s", "build_s", "run_s", "process_s"]
+
+if __name__ == "__main__":
+    options = arguments(__doc__)
+    results = measure(options, "coba4000")
+    report("coba4000", results, ratios(results, QUANTITIES), repeats=options.repeats)

@@ -1,0 +1,126 @@
+"""What the benchmarks simulate. It runs on pynn-core and on PyNN 0.13 alike: `sim` is a module of either."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pyNN.random import NumpyRNG, RandomDistribution
+
+SEED = 4711
+
+
+def build_seconds(sim: Any, described: float) -> float:
+    """Seconds until the network exists in the simulator; pynn-core builds in the first run(), PyNN while describing."""
+    script = getattr(sim, "script", None)
+    return described + (script.simulation.timings["build"] if script is not None else 0.0)
+
+
+def coba4000(sim: Any) -> dict[str, float]:
+    """Benchmark 1 of Brette et al. 2007: 4000 conductance-based cells, 1 s; times from setup() to spikes in hand."""
+    start = time.perf_counter()
+    sim.setup(timestep=0.1, min_delay=0.2, max_delay=0.2)
+    cell = sim.IF_cond_exp(
+        cm=0.2, tau_m=20.0, v_rest=-60.0, v_reset=-60.0, v_thresh=-50.0, tau_refrac=5.0,
+        tau_syn_E=5.0, tau_syn_I=10.0, e_rev_E=0.0, e_rev_I=-80.0,
+    )  # fmt: skip
+    excitatory = sim.Population(3200, cell)
+    inhibitory = sim.Population(800, cell)
+    stimulus = sim.Population(20, sim.SpikeSourcePoisson(rate=100.0, duration=50.0))
+    rng = NumpyRNG(seed=SEED)
+    potential = RandomDistribution("uniform", low=-60.0, high=-50.0, rng=rng)
+    recurrent = sim.FixedProbabilityConnector(0.02, rng=rng)
+    from_stimulus = sim.FixedProbabilityConnector(0.01, rng=rng)
+    projections = []
+    for cells in (excitatory, inhibitory):
+        cells.initialize(v=potential)
+        cells.record("spikes")
+        for source, connector, weight, receptor in (
+            (excitatory, recurrent, 0.004, "excitatory"),
+            (inhibitory, recurrent, 0.051, "inhibitory"),
+            (stimulus, from_stimulus, 0.1, "excitatory"),
+        ):
+            synapse = sim.StaticSynapse(weight=weight, delay=0.2)
+            projections.append(sim.Projection(source, cells, connector, synapse, receptor_type=receptor))
+    described = time.perf_counter() - start
+    sim.run(1000.0)
+    ran = time.perf_counter() - start
+    trains = [t for cells in (excitatory, inhibitory) for t in cells.get_data("spikes").segments[0].spiketrains]
+    spikes = sum(len(train) for train in trains)
+    total = time.perf_counter() - start
+    build = build_seconds(sim, described)
+    result = {
+        "setup_to_spikes_s": total,
+        "build_s": build,
+        "run_s": ran - build,
+        "collect_s": total - ran,
+        "connections": sum(p.size() for p in projections),
+        "rate_hz": spikes / 4000.0,
+    }
+    sim.end()
+    return result
+
+
+def _square(sim: Any, size: int) -> tuple[Any, Any]:
+    sim.setup(timestep=0.1, min_delay=0.1, max_delay=5.0)
+    return sim.Population(size, sim.IF_cond_exp()), sim.Population(size, sim.IF_cond_exp())
+
+
+def build_synapse(sim: Any, kind: str, size: int) -> dict[str, float]:
+    """Microseconds a synapse of one projection with size*size/10 synapses, from the connector to the simulator.
+
+    A small network comes first: loading of libraries and of compiled code does not grow with the number of synapses.
+    """
+    _build(sim, kind, 50)
+    return _build(sim, kind, size)
+
+
+def _build(sim: Any, kind: str, size: int) -> dict[str, float]:
+    if kind == "all_to_all":
+        size = round(size / 10**0.5)
+    rng = NumpyRNG(seed=SEED)
+    weight = RandomDistribution("uniform", low=0.001, high=0.002, rng=rng) if kind == "random_weights" else 0.001
+    pre, post = _square(sim, size)
+    start = time.perf_counter()
+    connectors = {
+        "fixed_probability": lambda: sim.FixedProbabilityConnector(0.1, rng=rng),
+        "random_weights": lambda: sim.FixedProbabilityConnector(0.1, rng=rng),
+        "fixed_number_pre": lambda: sim.FixedNumberPreConnector(size // 10, rng=rng),
+        "all_to_all": lambda: sim.AllToAllConnector(),
+    }
+    projection = sim.Projection(pre, post, connectors[kind](), sim.StaticSynapse(weight=weight, delay=1.0))
+    described = time.perf_counter() - start
+    sim.run(0.1)
+    seconds = build_seconds(sim, described)
+    synapses = projection.size()
+    sim.end()
+    return {"us_per_synapse": 1e6 * seconds / synapses, "synapses": synapses}
+
+
+BUILD_KINDS = ("fixed_probability", "random_weights", "fixed_number_pre", "all_to_all")
+
+
+def get_set(sim: Any, size: int) -> dict[str, float]:
+    """Seconds for reading and writing one projection of size*size/10 connections and the parameters of `size` cells."""
+    rng = NumpyRNG(seed=SEED)
+    pre, post = _square(sim, size)
+    synapse = sim.StaticSynapse(weight=0.001, delay=1.0)
+    projection = sim.Projection(pre, post, sim.FixedProbabilityConnector(0.1, rng=rng), synapse)
+    sim.run(0.1)
+    weights = RandomDistribution("uniform", low=0.001, high=0.002, rng=rng)
+    constants = RandomDistribution("uniform", low=10.0, high=20.0, rng=rng)
+    actions = {
+        "projection_get_list_s": lambda: projection.get(["weight", "delay"], format="list"),
+        "projection_get_array_s": lambda: projection.get("weight", format="array"),
+        "projection_set_number_s": lambda: projection.set(weight=0.002),
+        "projection_set_random_s": lambda: projection.set(weight=weights),
+        "population_set_random_s": lambda: post.set(tau_m=constants),
+        "population_get_s": lambda: post.get("tau_m"),
+    }
+    result = {}
+    for name, action in actions.items():
+        start = time.perf_counter()
+        action()
+        result[name] = time.perf_counter() - start
+    sim.end()
+    return result

@@ -1,0 +1,426 @@
+"""Drawing of connections: from keyed streams (no rng given), or from the user's own generator in PyNN's order.
+
+A table of cells is drawn row by row: a row is a post cell and its columns are the pre cells, or the other way round.
+With keyed streams, a row depends on nothing but the key and its number, and the work is proportional to the number of
+connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.connectors.base import PAIRS_A_BLOCK, ConnectionRequest, Connector, FloatArray, IntArray
+from pyNN.errors import CapabilityError, ConnectorError
+from pyNN.random import AbstractRNG, NativeRNG, NumpyRNG, RandomDistribution
+from pyNN.random.streams import derive_key, log, uniforms
+
+Int32Array = NDArray[np.int32]
+Report = Callable[[float], None]
+
+
+def checked_rng(owner: Connector, rng: Any) -> AbstractRNG | None:
+    if rng is None or isinstance(rng, AbstractRNG):
+        return rng
+    raise ConnectorError(
+        f"{type(owner).__name__}: rng must be a generator of pyNN.random, such as NumpyRNG(seed=1), or None (streams "
+        f"of the simulation's own seed), not {rng!r}."
+    )
+
+
+def refuse_native(owner: Connector, rng: AbstractRNG | None) -> None:
+    if isinstance(rng, NativeRNG):
+        raise CapabilityError(
+            f"{type(owner).__name__} with a NativeRNG leaves the choice of connections to the simulator, which is not "
+            "possible here. Use NumpyRNG(seed=...), or no rng."
+        )
+
+
+def refuse_rank_seeds(owner: Connector, request: ConnectionRequest, rng: AbstractRNG | None) -> None:
+    """Refuse a generator that differs between processes where all of them must draw the same."""
+    if rng is not None and not getattr(rng, "parallel_safe", True) and len(request.posts) < request.n_post:
+        raise ConnectorError(
+            f"{type(owner).__name__} needs the same draws on every process, and a generator with parallel_safe=False "
+            "gives each its own. Use NumpyRNG(seed, parallel_safe=True), or no rng."
+        )
+
+
+def connector_key(request: ConnectionRequest, *parts: str) -> int:
+    """The key of one of the streams of a projection's connector."""
+    return derive_key(request.seed, "connector", request.projection, *parts)
+
+
+def keyed_uniforms(request: ConnectionRequest, key: int, rows: IntArray, ordinals: IntArray) -> FloatArray:
+    """One number in [0, 1) for each pair of two 1-D arrays."""
+    if request.compiled:
+        from pyNN.random import compiled
+
+        return compiled.uniforms(np.uint64(key), rows, ordinals)
+    return uniforms(key, rows, ordinals)
+
+
+def blocks(n_rows: int, width: int, pairs: int = PAIRS_A_BLOCK) -> Iterator[slice]:
+    """Ranges of rows that have about `pairs` cells of the table each."""
+    step = max(1, pairs // max(1, width))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(n_rows, start + step))
+
+
+# ---------------------------------------------------------------------------------------------------- keyed streams
+
+
+def log_of_complement(p: float) -> float:
+    """log(1 - p), accurate for small p too, with the same bits on every machine."""
+    w = 1.0 - p
+    if w == 1.0:
+        return -p
+    return float(log(np.float64(w))) * (-p / (w - 1.0))
+
+
+def bernoulli_rows(
+    request: ConnectionRequest, key: int, rows: IntArray, width: int, p: float, forbidden: IntArray, report: Report
+) -> tuple[IntArray, Int32Array]:
+    """Each column with probability p, for each row: (hits a row, their columns, row after row, ascending).
+
+    The number of columns skipped before the next hit is geometric: floor(log(1 - u) / log(1 - p)).
+    forbidden[k] is a column that rows[k] must not have, or -1.
+    """
+    if p == 0.0 or rows.size == 0 or width == 0:
+        return np.zeros(rows.size, dtype=np.int64), np.empty(0, dtype=np.int32)
+    if p == 1.0:
+        keep = np.arange(width, dtype=np.int32)[None, :] != forbidden[:, None]
+        return keep.sum(axis=1), np.nonzero(keep)[1].astype(np.int32)
+    draw = _bernoulli_compiled if request.compiled else _bernoulli_numpy
+    return draw(key, rows, width, log_of_complement(p), p, forbidden, report)
+
+
+def _bernoulli_compiled(
+    key: int, rows: IntArray, width: int, log_q: float, p: float, forbidden: IntArray, report: Report
+) -> tuple[IntArray, Int32Array]:
+    from pyNN.connectors.kernels import skip_rows
+
+    counts = np.zeros(rows.size, dtype=np.int64)
+    parts = []
+    row = 0
+    while row < rows.size:
+        # Five standard deviations above the mean nearly always suffice; otherwise the rest goes into another array.
+        mean = min(rows.size - row, max(1, 16 * PAIRS_A_BLOCK // width)) * width * p
+        buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width, dtype=np.int32)
+        row, filled = skip_rows(np.uint64(key), rows, forbidden, width, log_q, row, buffer, counts)
+        parts.append(buffer[:filled])
+        report(row / rows.size)
+    return counts, np.concatenate(parts) if len(parts) > 1 else parts[0].copy()
+
+
+def _bernoulli_numpy(
+    key: int, rows: IntArray, width: int, log_q: float, p: float, forbidden: IntArray, report: Report
+) -> tuple[IntArray, Int32Array]:
+    counts = np.zeros(rows.size, dtype=np.int64)
+    parts = []
+    mean = width * p
+    for part in blocks(rows.size, int(mean) + 8, PAIRS_A_BLOCK // 4):
+        hit_counts, hits = _skip_block(key, rows[part], width, log_q, int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2)
+        hit_rows = np.repeat(np.arange(hit_counts.size), hit_counts)
+        keep = hits != forbidden[part][hit_rows]
+        counts[part] = np.bincount(hit_rows[keep], minlength=part.stop - part.start)
+        parts.append(hits[keep])
+        report(part.stop / rows.size)
+    return counts, np.concatenate(parts)
+
+
+def _skip_block(
+    key: int, rows: IntArray, width: int, log_q: float, draws: int, more_draws: int
+) -> tuple[IntArray, Int32Array]:
+    """(hits a row, their columns): `draws` skips of every row, then `more_draws` at a time of rows not ended yet."""
+    pieces = []
+    counts = np.zeros(rows.size, dtype=np.int64)
+    active = np.arange(rows.size)
+    position = np.zeros(rows.size, dtype=np.float64)
+    while active.size:
+        first = int(counts[active[0]])
+        u = uniforms(key, rows[active, None], np.arange(first, first + draws)[None, :])
+        skips = np.floor(np.minimum(log(1.0 - u) / log_q, width))
+        # Whole numbers far below 2**53, so that sums of float64 are exact.
+        hits = position[active, None] + np.cumsum(skips + 1.0, axis=1) - 1.0
+        inside = hits < width
+        pieces.append((active, inside, hits, first))
+        counts[active] += inside.sum(axis=1)
+        position[active] = hits[:, -1] + 1.0
+        active = active[position[active] < width]
+        draws = more_draws
+    columns = np.empty(int(counts.sum()), dtype=np.int32)
+    starts = np.cumsum(counts) - counts
+    for piece_rows, inside, hits, first in pieces:
+        row, draw = np.nonzero(inside)
+        columns[starts[piece_rows][row] + first + draw] = hits[row, draw].astype(np.int32)
+    return counts, columns
+
+
+def sampled_rows(
+    request: ConnectionRequest,
+    key: int,
+    rows: IntArray,
+    width: int,
+    numbers: IntArray,
+    forbidden: IntArray,
+    with_replacement: bool,
+    report: Report,
+) -> Int32Array:
+    """numbers[k] columns for each row, row after row, ascending within a row.
+
+    Without replacement, a number above that of the allowed columns means whole copies of all of them first.
+    """
+    draw = _sample_compiled if request.compiled else _sample_numpy
+    parts = []
+    for part in blocks(rows.size, max(1, int(numbers.max(initial=0)))):
+        parts.append(draw(key, rows[part], width, numbers[part], forbidden[part], with_replacement))
+        report(part.stop / rows.size)
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
+
+def _sample_compiled(
+    key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
+) -> Int32Array:
+    from pyNN.connectors.kernels import choose_rows, sample_rows
+
+    columns = np.empty(int(numbers.sum()), dtype=np.int32)
+    fill = choose_rows if with_replacement else sample_rows
+    fill(np.uint64(key), rows, forbidden, width, numbers, columns)
+    return columns
+
+
+def _sample_numpy(
+    key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
+) -> Int32Array:
+    if with_replacement:
+        return _choose_numpy(key, rows, width, numbers, forbidden)
+    return np.concatenate(
+        [
+            _floyd_block(key, rows[part], width, numbers[part], forbidden[part])
+            for part in blocks(rows.size, width)
+        ]
+    )
+
+
+def _choose_numpy(key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray) -> Int32Array:
+    row, ordinal = _row_and_ordinal(numbers)
+    f = forbidden[row]
+    columns = (uniforms(key, rows[row], ordinal) * (width - (f >= 0))).astype(np.int64)
+    columns += (f >= 0) & (columns >= f)
+    return (np.sort(row * width + columns) - row * width).astype(np.int32)
+
+
+def _row_and_ordinal(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """For each of numbers[0] + numbers[1] + ... draws its row and its place within the row."""
+    row = np.repeat(np.arange(numbers.size), numbers)
+    starts = np.cumsum(numbers) - numbers
+    return row, np.arange(row.size) - starts[row]
+
+
+def _floyd_block(key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray) -> Int32Array:
+    """Floyd's sampling for many rows at once: draw t of all rows, then draw t + 1."""
+    m = width - (forbidden >= 0)
+    copies, rest = np.divmod(numbers, np.maximum(m, 1))
+    complement = rest > m - rest
+    draws = np.where(complement, m - rest, rest)
+    most = int(draws.max(initial=0))
+    taken = np.zeros((rows.size, width), dtype=bool)
+    u = uniforms(key, rows[:, None], np.arange(most)[None, :]).T.copy()
+    everyone = np.arange(rows.size)
+    same = bool((draws == most).all())
+    for t in range(most):
+        active = everyone if same else np.flatnonzero(draws > t)
+        last = m[active] - draws[active] + t
+        column = (u[t, active] * (last + 1)).astype(np.int64)
+        column = np.where(taken[active, column], last, column)
+        taken[active, column] = True
+    allowed = np.arange(width)[None, :] < m[:, None] if complement.any() or copies.any() else True
+    chosen = (taken != complement[:, None]) & allowed if complement.any() else taken
+    if copies.any():
+        times = (copies[:, None] + chosen) * allowed
+        row, column = np.nonzero(times)
+        row, column = np.repeat(row, times[row, column]), np.repeat(column, times[row, column])
+    else:
+        row, column = np.nonzero(chosen)
+    f = forbidden[row]
+    return (column + ((f >= 0) & (column >= f))).astype(np.int32)
+
+
+def by_column(request: ConnectionRequest, rows: Int32Array, columns: Int32Array, width: int) -> tuple[Any, Any]:
+    """Pairs that are sorted by row and column, sorted by column and row."""
+    if request.compiled:
+        from pyNN.connectors.kernels import transpose
+
+        new_rows, new_columns = np.empty_like(rows), np.empty_like(columns)
+        transpose(rows, columns, width, new_rows, new_columns)
+        return new_rows, new_columns
+    order = np.argsort(columns, kind="stable")
+    return rows[order], columns[order]
+
+
+# ------------------------------------------------------------------------------------------ the user's own generator
+
+
+def sequential_uniforms(rng: AbstractRNG, n: int) -> FloatArray:
+    """The generator's next n numbers in [0, 1)."""
+    if n == 0:
+        return np.empty(0)
+    values = np.asarray(rng.next(n, distribution="uniform", parameters={"low": 0.0, "high": 1.0}), dtype=float)
+    return _checked_length(rng, values, n)
+
+
+def sequential_integers(rng: AbstractRNG, high: int, n: int) -> IntArray:
+    """The generator's next n whole numbers from 0 to high - 1."""
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    values = np.asarray(rng.next(n, distribution="uniform_int", parameters={"low": 0, "high": high}))
+    return _checked_length(rng, values, n).astype(np.int64)
+
+
+def _checked_length(rng: AbstractRNG, values: NDArray[Any], n: int) -> NDArray[Any]:
+    if values.shape != (n,):
+        raise ConnectorError(
+            f"{type(rng).__name__}.next({n}, ...) returned values of shape {values.shape}, and not ({n},)."
+        )
+    return values
+
+
+def sequential_permutation(rng: AbstractRNG, values: IntArray) -> IntArray:
+    """The values in random order: NumPy's shuffle of the generator, or the order of its uniforms for other kinds."""
+    if isinstance(rng, NumpyRNG):
+        return np.asarray(rng.permutation(values))
+    return values[np.argsort(sequential_uniforms(rng, values.size), kind="stable")]
+
+
+def sequential_sample(
+    rng: AbstractRNG, width: int, number: int, forbidden: int, with_replacement: bool
+) -> IntArray:
+    """`number` of the columns, sorted, as PyNN draws: a shuffle, or integers of which forbidden ones are redrawn."""
+    if number == 0:
+        return np.empty(0, dtype=np.int64)
+    if with_replacement:
+        columns = sequential_integers(rng, width, number)
+        again = np.flatnonzero(columns == forbidden)
+        while again.size:
+            columns[again] = sequential_integers(rng, width, again.size)
+            again = again[columns[again] == forbidden]
+        return np.sort(columns)
+    allowed = np.arange(width)
+    if forbidden >= 0:
+        allowed = np.delete(allowed, forbidden)
+    copies, rest = divmod(number, allowed.size)
+    some = sequential_permutation(rng, allowed)[:rest] if rest else allowed[:0]
+    return np.sort(np.concatenate([np.tile(allowed, copies), some]))
+
+
+def sequential_pairs(rng: AbstractRNG, n_pre: int, n_post: int, count: int) -> tuple[IntArray, IntArray]:
+    """`count` pairs of uniformly drawn indices: pre, post, pre, post ... in turn."""
+    if count == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if not isinstance(rng, NumpyRNG):
+        return sequential_integers(rng, n_pre, count), sequential_integers(rng, n_post, count)
+    if n_pre == n_post:
+        both = sequential_integers(rng, n_pre, 2 * count).reshape(count, 2)
+        return both[:, 0], both[:, 1]
+    if min(n_pre, n_post) == 1:
+        # A choice among one draws nothing.
+        many = sequential_integers(rng, max(n_pre, n_post), count)
+        none = np.zeros(count, dtype=np.int64)
+        return (many, none) if n_post == 1 else (none, many)
+    return _alternating(rng, n_pre, n_post, count)
+
+
+def _alternating(rng: NumpyRNG, n_pre: int, n_post: int, count: int) -> tuple[IntArray, IntArray]:
+    """RandomState.randint(n_pre), randint(n_post) in turn, `count` times, worked out for all of them at once.
+
+    randint masks 32-bit words and takes the first that is small enough. Whether the word k is for a pre or a post index
+    depends on how many words before it were accepted: a word that both sides accept changes the side, one that only one
+    side accepts leaves the other side in turn, whoever was before.
+    """
+    pres, posts = [], []
+    mask_pre, mask_post = (np.uint32((1 << int(n - 1).bit_length()) - 1) for n in (n_pre, n_post))
+    pairs_left = count
+    side = 0
+    while pairs_left > 0 or side:
+        state = rng.get_state()
+        words = rng.randint(0, 1 << 32, size=min(4 * pairs_left + 64, 4 * PAIRS_A_BLOCK), dtype=np.uint32)
+        pre, post = words & mask_pre, words & mask_post
+        pre_fits, post_fits = pre < n_pre, post < n_post
+        side_of = _sides(pre_fits, post_fits, side)
+        taken = np.where(side_of == 0, pre_fits, post_fits)
+        done_pairs = np.cumsum(taken & (side_of == 1))
+        used = words.size
+        if done_pairs[-1] >= pairs_left:
+            used = int(np.searchsorted(done_pairs, pairs_left)) + 1
+            rng.set_state(state)
+            rng.randint(0, 1 << 32, size=used, dtype=np.uint32)
+        is_pre = (taken & (side_of == 0))[:used]
+        is_post = (taken & (side_of == 1))[:used]
+        pres.append(pre[:used][is_pre])
+        posts.append(post[:used][is_post])
+        pairs_left -= int(is_post.sum())
+        last = used - 1
+        side = int(side_of[last]) ^ int(taken[last])
+    return np.concatenate(pres).astype(np.int64), np.concatenate(posts).astype(np.int64)
+
+
+def _sides(pre_fits: NDArray[np.bool_], post_fits: NDArray[np.bool_], side: int) -> IntArray:
+    """For each word whose turn it is: 0 for pre, 1 for post, with `side` first."""
+    n = pre_fits.size
+    fixes = pre_fits != post_fits
+    # After word k: 1 if only a pre index fits it, 0 if only a post index does; else as before, swapped if both fit.
+    swaps = np.concatenate([[0], np.cumsum(pre_fits & post_fits)])
+    last_fix = np.maximum.accumulate(np.concatenate([[0], np.where(fixes, np.arange(1, n + 1), 0)]))
+    base = np.where(last_fix == 0, side, np.concatenate([[0], pre_fits.astype(np.int64)])[last_fix])
+    return ((base + swaps - swaps[last_fix]) & 1)[:n]
+
+
+# ------------------------------------------------------------------------------------------------ numbers of cells
+
+
+def checked_number(owner: Connector, n: Any) -> int | RandomDistribution:
+    """A number of connections: a whole number that is not negative, or a distribution of such.
+
+    The first hundred draws of a distribution with a generator of its own are looked at here, as PyNN does.
+    """
+    if isinstance(n, RandomDistribution):
+        if n.rng is not None and not isinstance(n.rng, NativeRNG):
+            checked_numbers(owner, np.asarray(n.next(100)))
+        return n
+    if isinstance(n, (bool, np.bool_)) or not isinstance(n, (int, np.integer)):
+        raise ConnectorError(
+            f"{type(owner).__name__}: n must be a whole number or a RandomDistribution of whole numbers, not {n!r}."
+        )
+    if n < 0:
+        raise ConnectorError(f"{type(owner).__name__}: n must not be negative, and it is {n}.")
+    return int(n)
+
+
+def checked_numbers(owner: Connector, values: NDArray[Any]) -> IntArray:
+    """Numbers drawn from a distribution as integers."""
+    bad = np.flatnonzero(~((values >= 0) & (values == np.floor(values))))
+    if bad.size:
+        raise ConnectorError(
+            f"{type(owner).__name__}: the distribution of n gave {values[bad[0]]:g}, but n must be a whole number that "
+            "is not negative: use 'poisson', 'binomial' or 'uniform_int'."
+        )
+    return values.astype(np.int64)
+
+
+def numbers_of(
+    owner: Connector, request: ConnectionRequest, n: int | RandomDistribution, size: int, first: int = 0
+) -> IntArray:
+    """n for each of `size` cells, from the one with the index `first` on."""
+    if not isinstance(n, RandomDistribution):
+        return np.full(size, n, dtype=np.int64)
+    if size == 0:
+        return np.empty(0, dtype=np.int64)
+    refuse_native(owner, n.rng)
+    if n.rng is None:
+        values = n.draw(connector_key(request, "number"), np.arange(first, first + size), 0)
+    else:
+        values = n.next(size)
+    return checked_numbers(owner, np.asarray(values))

@@ -1,0 +1,95 @@
+"""Values of a description as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+_MOST_ITEMS = 6
+
+
+def readable(value: Any) -> str:
+    """A value of a describe() context as short text: numbers, arrays, parameters, models, populations."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value))
+    if isinstance(value, slice):
+        return ":".join("" if part is None else str(part) for part in (value.start, value.stop, value.step)).rstrip(":")
+    if isinstance(value, Mapping):
+        return _mapping(value)
+    if isinstance(value, np.ndarray):
+        return _items(value.tolist(), "[", "]") if value.ndim else readable(value.item())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return _items(list(value), "[", "]")
+    return _object(value)
+
+
+def _items(items: list[Any], left: str, right: str) -> str:
+    shown = ", ".join(readable(item) for item in items[:_MOST_ITEMS])
+    more = f", ... {len(items)} values" if len(items) > _MOST_ITEMS else ""
+    return f"{left}{shown}{more}{right}"
+
+
+def _mapping(context: Mapping[str, Any]) -> str:
+    """A population's, a model's or any other dictionary."""
+    if "label" in context:
+        return _named_group(context)
+    if "name" in context:
+        return _model(context)
+    if "timing_dependence" in context:
+        parts = [context["timing_dependence"], context.get("weight_dependence"), context.get("voltage_dependence")]
+        return "STDP with " + ", ".join(readable(part) for part in parts if part is not None)
+    return ", ".join(f"{name}={readable(value)}" for name, value in context.items()) or "none"
+
+
+def _named_group(context: Mapping[str, Any]) -> str:
+    details = []
+    if "size" in context:
+        details.append(f"{context['size']} cells")
+    if "populations" in context:
+        details.append(readable(context["populations"]))
+    if "celltype" in context:
+        celltype = context["celltype"]
+        details.append(str(celltype["name"]) if isinstance(celltype, Mapping) else readable(celltype))
+    if "parent" in context:
+        details.append(f'of "{readable(context["parent"])}"')
+    return f'"{context["label"]}"' + (f" ({', '.join(details)})" if details else "")
+
+
+def _model(context: Mapping[str, Any]) -> str:
+    """Name(parameter=value, ...) with the parameters that differ from the defaults."""
+    defaults = {name: readable(value) for name, value in context.get("default_parameters", {}).items()}
+    values = {name: readable(value) for name, value in context.get("parameters", {}).items()}
+    changed = {name: value for name, value in values.items() if defaults.get(name) != value}
+    return f"{context['name']}({', '.join(f'{name}={value}' for name, value in changed.items())})"
+
+
+def _object(value: Any) -> str:
+    if hasattr(value, "base_value") and hasattr(value, "operations"):
+        return _lazy(value)
+    if hasattr(value, "value") and isinstance(value.value, np.ndarray):
+        return readable(value.value)
+    if hasattr(value, "parameters") and hasattr(value, "name") and not callable(value.parameters):
+        return f"{value.name}({readable(value.parameters)})"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"function {value.__name__}"
+    text = str(value)
+    # The default text of a Python object tells a reader nothing but an address.
+    return type(value).__name__ if " object at 0x" in text else text
+
+
+def _lazy(array: Any) -> str:
+    if not array.operations:
+        return readable(array.base_value)
+    if array.shape is None:
+        return f"computed from {readable(array.base_value)}"
+    return readable(array.evaluate(simplify=True))

@@ -1,0 +1,568 @@
+"""From a model's text to what a simulator needs: which states are jointly linear, coefficients, increments, reset.
+
+The states split in two. The linear part is the largest set of states whose derivatives are linear in the set, with
+coefficients that only parameters enter (plus injected current); it is solved exactly. The rest is integrated
+numerically, with the exact course of the linear part. An `Analysis` holds expressions as text and is inert, so that it
+can be stored: reading one back needs no computer algebra.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import keyword
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyNN.equations import dimensions, language
+from pyNN.equations.language import Equation, Expression, Statement
+from pyNN.errors import EquationError
+from pyNN.models import Definition
+
+INJECTED = "i_inj"
+"""Name of injected current (nA) in equations."""
+WEIGHT = "weight"
+RESERVED = (INJECTED, WEIGHT, "dt", "t", "where", "logical_not", *keyword.kwlist)
+
+
+@dataclass
+class Analysis:
+    """A model in the form kernels are made from. Expressions in `matrix`, `drive`, `injection`, `refractory` and
+    `coefficients` are in parameters (and dt, ms); all others are in states, coefficients and inputs."""
+
+    name: str
+    states: list[str]
+    held: list[str]
+    """States that stand still while the cell is refractory."""
+    linear: list[str]
+    """States solved exactly, in the order of `states`."""
+    nonlinear: list[str]
+    matrix: list[tuple[int, int, str]]
+    """Entries (row, column, expression) in 1/ms of the linear part's matrix; indices into `linear`."""
+    drive: list[tuple[int, str]]
+    """The constant part of a linear state's derivative."""
+    injection: list[tuple[int, str]]
+    """The factor of injected current in a linear state's derivative."""
+    receptors: list[str]
+    coefficients: list[tuple[str, str]] = field(default_factory=list)
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+    """Values that stay the same within a step: (name, expression in coefficients and injected current)."""
+    increments: dict[str, str] = field(default_factory=dict)
+    """Increment of each state over a step, dt*f; only where some states are nonlinear."""
+    arrivals: list[tuple[str, int, str]] = field(default_factory=list)
+    """(state, receptor, factor): the state grows by factor times the sum of weights that arrived."""
+    threshold: str = ""
+    reset: list[tuple[str, str]] = field(default_factory=list)
+    refractory: str = ""
+    """Refractory period in ms."""
+
+    @property
+    def dependencies(self) -> set[tuple[int, int]]:
+        """Pairs (i, j): linear state i is influenced, directly or through others, by linear state j; and (i, i)."""
+        return closure(len(self.linear), [(i, j) for i, j, _ in self.matrix])
+
+    @property
+    def held_linear(self) -> list[int]:
+        return [i for i, name in enumerate(self.linear) if name in self.held]
+
+    @property
+    def separate_when_held(self) -> list[int]:
+        """Linear states that go on while the cell is refractory, but under the influence of states that do not."""
+        held = set(self.held_linear)
+        return sorted({i for i, j in self.dependencies if j in held and i not in held})
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Analysis:
+        data = json.loads(text)
+        for name in ("matrix", "drive", "injection", "coefficients", "inputs", "arrivals", "reset"):
+            data[name] = [tuple(row) for row in data[name]]
+        return cls(**data)
+
+
+def closure(size: int, pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """The reflexive and transitive closure of a relation on range(size)."""
+    reach = {(i, i) for i in range(size)} | set(pairs)
+    for k in range(size):
+        into = [i for i in range(size) if (i, k) in reach]
+        out = [j for j in range(size) if (k, j) in reach]
+        reach |= {(i, j) for i in into for j in out}
+    return reach
+
+
+@dataclass
+class _Text:
+    """A model's parsed text, with units checked."""
+
+    derivatives: dict[str, Equation]
+    formulas: dict[str, Equation]
+    receptors: dict[str, list[Statement]]
+    threshold: Expression | None
+    reset: list[Statement]
+
+
+def check(definition: Definition) -> None:
+    """EquationError for a model whose text cannot be parsed, or whose names or units do not fit."""
+    _read(definition)
+
+
+def analyse(definition: Definition) -> Analysis:
+    """The analysis of a model; EquationError, with line and caret, for text that is wrong."""
+    return _Analyser(definition, _read(definition)).result()
+
+
+def _read(definition: Definition) -> _Text:
+    name = definition.name
+    _check_reserved(definition)
+    equations = language.parse_equations(definition.equations, name)
+    text = _Text(
+        derivatives={e.name: e for e in equations if e.is_derivative},
+        formulas={e.name: e for e in equations if not e.is_derivative},
+        receptors={
+            receptor: language.parse_statements(r.on_spike, name, f"receptor '{receptor}'")
+            for receptor, r in definition.receptors.items()
+        },
+        threshold=language.parse_condition(definition.threshold, name, "threshold") if definition.threshold else None,
+        reset=language.parse_statements(definition.reset, name, "reset") if definition.reset else [],
+    )
+    _check_equations(definition, text)
+    _check_statements(definition, text)
+    return text
+
+
+def _check_reserved(definition: Definition) -> None:
+    """The names that generated code and expressions give a meaning cannot be a model's own."""
+    for name in definition.units:
+        if name in RESERVED or name in language.FUNCTIONS or name.startswith("_") or not name.isidentifier():
+            raise EquationError(f"{definition.name}: '{name}' is reserved; it cannot name a parameter or state.")
+
+
+def _check_equations(definition: Definition, text: _Text) -> None:
+    units = {**definition.units, INJECTED: "nA", **{n: e.unit for n, e in text.formulas.items()}}
+    for equation in (*text.derivatives.values(), *text.formulas.values()):
+        expression = equation.expression
+        dimensions.check_unit(equation.unit, expression)
+        if equation.is_derivative and equation.name not in definition.states:
+            expression.fail(
+                f"'{equation.name}' has a derivative but is not among the states ({', '.join(definition.states)})."
+            )
+        if not equation.is_derivative and equation.name in definition.units:
+            expression.fail(f"'{equation.name}' is a parameter or state already.")
+        declared = units[equation.name]
+        same_size = dimensions.coherent_factor(declared) == dimensions.coherent_factor(equation.unit)
+        if not same_size or not dimensions.dimension(declared).fits(dimensions.dimension(equation.unit)):
+            expression.fail(f"'{equation.name}' is declared in {declared}, but its equation says {equation.unit}.")
+        language.check_names(expression, units)
+        if equation.is_derivative:
+            wanted = f"{equation.unit}/ms" if equation.unit.strip() else "1/ms"
+            dimensions.require(expression, units, wanted, f"d{equation.name}/dt")
+        else:
+            dimensions.require(expression, units, equation.unit, f"'{equation.name}'")
+
+
+def _check_statements(definition: Definition, text: _Text) -> None:
+    units = {**definition.units, **{n: e.unit for n, e in text.formulas.items()}}
+    if text.threshold is not None:
+        language.check_names(text.threshold, units)
+        if not isinstance(text.threshold.tree, ast.Compare | ast.BoolOp | ast.UnaryOp):
+            text.threshold.fail("a threshold is a condition, such as v >= v_thresh.")
+        dimensions.unit_of(text.threshold, units)
+    for statement in text.reset:
+        _check_statement(definition, statement, units)
+    for receptor, statements in text.receptors.items():
+        for statement in statements:
+            _check_statement(definition, statement, {**units, WEIGHT: definition.receptors[receptor].unit})
+    if definition.refractory:
+        if definition.refractory not in definition.parameters:
+            raise EquationError(
+                f"{definition.name}: refractory = '{definition.refractory}' is not a parameter. "
+                f"Parameters: {', '.join(definition.parameters)}."
+            )
+        unit = definition.parameters[definition.refractory].unit
+        if not dimensions.dimension(unit).fits(dimensions.dimension("ms")):
+            raise EquationError(f"{definition.name}: '{definition.refractory}' is in {unit}, but must be a time.")
+
+
+def _check_statement(definition: Definition, statement: Statement, units: Mapping[str, str]) -> None:
+    expression = statement.expression
+    if statement.name not in definition.states:
+        expression.line.fail(
+            f"'{statement.name}' is not a state; only states ({', '.join(definition.states)}) can be changed.",
+            statement.name_column,
+            len(statement.name),
+        )
+    language.check_names(expression, units)
+    wanted = definition.states[statement.name].unit if statement.operator in ("=", "+=", "-=") else ""
+    dimensions.require(expression, units, wanted, f"'{statement.name}'" if wanted else "a factor")
+
+
+class _Analyser:
+    def __init__(self, definition: Definition, text: _Text) -> None:
+        import sympy
+
+        self.sympy = sympy
+        self.definition = definition
+        self.text = text
+        self.states = list(definition.states)
+        self.formulas: dict[str, Any] = {}
+        self.coefficients: dict[Any, str] = {}
+        self.inputs: dict[Any, str] = {}
+        self.derivatives = {name: self._derivative(name) for name in self.states}
+
+    def result(self) -> Analysis:
+        linear = self._linear_states()
+        matrix, drive, injection = self._linear_system(linear)
+        analysis = Analysis(
+            name=self.definition.name,
+            states=self.states,
+            held=[n for n, e in self.text.derivatives.items() if "unless refractory" in e.flags],
+            linear=linear,
+            nonlinear=[s for s in self.states if s not in linear],
+            matrix=matrix,
+            drive=drive,
+            injection=injection,
+            receptors=list(self.definition.receptors),
+        )
+        if analysis.nonlinear:
+            analysis.increments = {s: self._increment(s, analysis.nonlinear) for s in self.states}
+        analysis.arrivals = self._arrivals()
+        if self.text.threshold is not None:
+            analysis.threshold = self._print(self._hoist(self._convert(self.text.threshold, {})))
+        analysis.reset = [(s.name, self._print(self._hoist(self._new_value(s)))) for s in self.text.reset]
+        if self.definition.refractory:
+            analysis.refractory = self._print(self._symbol(self.definition.refractory))
+        analysis.coefficients = [(name, self._print(e)) for e, name in self.coefficients.items()]
+        analysis.inputs = [(name, self._print(e)) for e, name in self.inputs.items()]
+        return analysis
+
+    # -- from syntax trees to algebra, in coherent units
+
+    def _symbol(self, name: str, unit: str | None = None) -> Any:
+        """A name's value in coherent units."""
+        symbol = self.sympy.Symbol(name, real=True)
+        unit = self.definition.units[name] if unit is None else unit
+        return self._number(dimensions.coherent_factor(unit)) * symbol
+
+    def _number(self, value: float) -> Any:
+        return self.sympy.Rational(repr(value)) if isinstance(value, float) else self.sympy.Integer(value)
+
+    def _derivative(self, state: str) -> Any:
+        """d(state)/dt in the state's declared unit per ms."""
+        equation = self.text.derivatives.get(state)
+        if equation is None:
+            return self.sympy.Integer(0)
+        factor = self._number(dimensions.coherent_factor(self.definition.states[state].unit))
+        return self._convert(equation.expression, {INJECTED: "nA"}) / factor
+
+    def _new_value(self, statement: Statement) -> Any:
+        """What a statement makes of its state, in the state's declared unit."""
+        factor = self._number(dimensions.coherent_factor(self.definition.states[statement.name].unit))
+        old = self.sympy.Symbol(statement.name, real=True)
+        value = self._convert(statement.expression, {})
+        return {
+            "=": value / factor,
+            "+=": old + value / factor,
+            "-=": old - value / factor,
+            "*=": old * value,
+            "/=": old / value,
+        }[statement.operator]
+
+    def _formula(self, name: str, expression: Expression, extra: Mapping[str, str]) -> Any:
+        if name not in self.formulas:
+            self.formulas[name] = None
+            self.formulas[name] = self._convert(self.text.formulas[name].expression, {INJECTED: "nA"})
+        if self.formulas[name] is None:
+            expression.fail(f"the formula '{name}' depends on itself.")
+        return self.formulas[name]
+
+    def _convert(self, expression: Expression, extra: Mapping[str, str]) -> Any:
+        return self._node(expression.tree, expression, extra)
+
+    def _node(self, node: ast.expr, where: Expression, extra: Mapping[str, str]) -> Any:
+        sympy = self.sympy
+
+        def go(child: ast.expr) -> Any:
+            return self._node(child, where, extra)
+
+        if isinstance(node, ast.Constant):
+            return self._number(node.value)  # type: ignore[arg-type]
+        if isinstance(node, ast.Name):
+            return self._name(node.id, where, extra)
+        if isinstance(node, ast.UnaryOp):
+            operand = go(node.operand)
+            return sympy.Not(operand) if isinstance(node.op, ast.Not) else (
+                -operand if isinstance(node.op, ast.USub) else operand
+            )
+        if isinstance(node, ast.BoolOp):
+            return (sympy.And if isinstance(node.op, ast.And) else sympy.Or)(*map(go, node.values))
+        if isinstance(node, ast.Compare):
+            return self._comparison(node, go)
+        if isinstance(node, ast.IfExp):
+            return sympy.Piecewise((go(node.body), go(node.test)), (go(node.orelse), True))
+        if isinstance(node, ast.Call):
+            return self._call(node, [go(a) for a in node.args])
+        if isinstance(node, ast.BinOp):
+            left, right = go(node.left), go(node.right)
+            return {
+                ast.Add: lambda: left + right,
+                ast.Sub: lambda: left - right,
+                ast.Mult: lambda: left * right,
+                ast.Div: lambda: left / right,
+                ast.Pow: lambda: left**right,
+            }[type(node.op)]()
+        where.fail("this cannot be analysed.", node)
+
+    def _name(self, name: str, where: Expression, extra: Mapping[str, str]) -> Any:
+        if name in self.definition.units:
+            return self._symbol(name)
+        if name in extra:
+            return self._symbol(name, extra[name])
+        if name in self.text.formulas:
+            return self._formula(name, where, extra)
+        if name in language.UNIT_NAMES:
+            return self._number(dimensions.coherent_factor(name))
+        return {"pi": self.sympy.pi, "e": self.sympy.E}[name]
+
+    def _comparison(self, node: ast.Compare, go: Any) -> Any:
+        sympy = self.sympy
+        classes = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge, ast.Eq: sympy.Eq}
+        values = [go(n) for n in (node.left, *node.comparators)]
+        parts = [
+            classes.get(type(op), sympy.Ne)(left, right)
+            for op, left, right in zip(node.ops, values[:-1], values[1:], strict=True)
+        ]
+        return sympy.And(*parts)
+
+    def _call(self, node: ast.Call, arguments: list[Any]) -> Any:
+        sympy = self.sympy
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        known = {
+            "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "sin": sympy.sin, "cos": sympy.cos,
+            "tan": sympy.tan, "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "sinh": sympy.sinh,
+            "cosh": sympy.cosh, "tanh": sympy.tanh, "abs": sympy.Abs, "sign": sympy.sign, "floor": sympy.floor,
+            "ceil": sympy.ceiling, "minimum": sympy.Min, "maximum": sympy.Max,
+        }
+        if name == "clip":
+            value, low, high = arguments
+            return sympy.Max(low, sympy.Min(value, high))
+        return known.get(name, sympy.Function(name))(*arguments)
+
+    # -- the linear part
+
+    def _varying(self) -> set[Any]:
+        return {self.sympy.Symbol(n, real=True) for n in (*self.states, INJECTED, WEIGHT)}
+
+    def _linear_states(self) -> list[str]:
+        members = list(self.states)
+        while True:
+            keep = [s for s in members if self._is_linear(self.derivatives[s], members)]
+            if keep == members:
+                return members
+            members = keep
+
+    def _is_linear(self, derivative: Any, members: list[str]) -> bool:
+        variables = [self.sympy.Symbol(n, real=True) for n in (*members, INJECTED)]
+        others = {self.sympy.Symbol(n, real=True) for n in self.states if n not in members}
+        if derivative.free_symbols & others or not derivative.is_polynomial(*variables):
+            return False
+        return self.sympy.Poly(derivative, *variables).total_degree() <= 1
+
+    def _linear_system(
+        self, linear: list[str]
+    ) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]], list[tuple[int, str]]]:
+        variables = [self.sympy.Symbol(n, real=True) for n in (*linear, INJECTED)]
+        matrix, drive, injection = [], [], []
+        for row, state in enumerate(linear):
+            polynomial = self.sympy.Poly(self.derivatives[state], *variables)
+            for column, variable in enumerate(variables):
+                entry = self.sympy.simplify(polynomial.coeff_monomial(variable))
+                if entry == 0:
+                    continue
+                if column < len(linear):
+                    matrix.append((row, column, self._print(entry)))
+                else:
+                    injection.append((row, self._print(entry)))
+            constant = self.sympy.expand(polynomial.coeff_monomial(1))
+            if constant != 0:
+                drive.append((row, self._print(constant)))
+        return matrix, drive, injection
+
+    # -- the rest
+
+    def _increment(self, state: str, nonlinear: list[str]) -> str:
+        """dt*f of a state, arranged so that little is left to compute per cell and stage."""
+        dt = self.sympy.Symbol("dt", real=True)
+        derivative = self.derivatives[state] * dt
+        varying = sorted(self._varying() & derivative.free_symbols, key=str)
+        if not derivative.is_polynomial(*varying):
+            return self._print(self._hoist(derivative, with_inputs=True))
+        unknowns = [self.sympy.Symbol(n, real=True) for n in nonlinear]
+        polynomial = self.sympy.Poly(self.sympy.expand(derivative), *unknowns)
+        terms = []
+        for powers, coefficient in polynomial.terms():
+            monomial = "*".join(
+                f"{u}**{p}" if p > 1 else str(u) for u, p in zip(unknowns, powers, strict=True) if p
+            )
+            factor = self._print(self._hoist(self.sympy.expand(coefficient), with_inputs=True))
+            terms.append(f"({factor})*{monomial}" if monomial else f"({factor})")
+        return " + ".join(terms) or "0.0"
+
+    def _arrivals(self) -> list[tuple[str, int, str]]:
+        weight = self.sympy.Symbol(WEIGHT, real=True)
+        arrivals = []
+        for index, (receptor, statements) in enumerate(self.text.receptors.items()):
+            unit = self.definition.receptors[receptor].unit
+            for statement in statements:
+                factor = self._number(dimensions.coherent_factor(self.definition.states[statement.name].unit))
+                value = self._convert(statement.expression, {WEIGHT: unit}) / factor
+                value = -value if statement.operator == "-=" else value
+                slope = value.diff(weight)
+                fixed = not (slope.free_symbols & self._varying()) and value.subs(weight, 0) == 0
+                if statement.operator not in ("+=", "-=") or not fixed:
+                    statement.expression.fail(
+                        "what an incoming weight does must be 'state += weight*factor', in which the factor depends on "
+                        "parameters only, so that weights that arrive together add up."
+                    )
+                arrivals.append((statement.name, index, self._print(self._hoist(slope))))
+        return arrivals
+
+    def _hoist(self, expression: Any, with_inputs: bool = False) -> Any:
+        """The expression with every part that only parameters enter replaced by a coefficient, computed once.
+
+        With `with_inputs`, parts of sums that only injected current enters are replaced too, computed once a step.
+        """
+        if expression.is_number or expression.is_Boolean and not expression.free_symbols:
+            return expression
+        varying = self._varying()
+        if not expression.free_symbols & varying:
+            return self._coefficient(expression)
+        arguments = list(expression.args)
+        if not arguments:
+            return expression
+        if with_inputs and expression.is_Add:
+            arguments = self._gather_inputs(arguments)
+        if expression.is_Add or expression.is_Mul:
+            fixed = [a for a in arguments if not a.free_symbols & varying]
+            rest = [a for a in arguments if a.free_symbols & varying]
+            known = {self.sympy.Symbol(n, real=True) for n in self.inputs.values()}
+            fixed, rest = [a for a in fixed if a not in known], [*rest, *(a for a in fixed if a in known)]
+            parts = [self._hoist(expression.func(*fixed))] if fixed else []
+            return expression.func(*parts, *(a if a in known else self._hoist(a, with_inputs) for a in rest))
+        return expression.func(*(self._hoist(a, with_inputs) for a in arguments))
+
+    def _gather_inputs(self, arguments: list[Any]) -> list[Any]:
+        injected = {self.sympy.Symbol(INJECTED, real=True)}
+        own = [a for a in arguments if a.free_symbols & self._varying() <= injected]
+        if not any(a.free_symbols & injected for a in own):
+            return arguments
+        value = self._hoist(self.sympy.Add(*own))
+        name = self.inputs.setdefault(value, f"_u{len(self.inputs)}")
+        return [a for a in arguments if a not in own] + [self.sympy.Symbol(name, real=True)]
+
+    def _coefficient(self, expression: Any) -> Any:
+        name = self.coefficients.setdefault(expression, f"_k{len(self.coefficients)}")
+        return self.sympy.Symbol(name, real=True)
+
+    def _print(self, expression: Any) -> str:
+        return str(_printer().doprint(expression))
+
+
+_PRINTERS: list[Any] = []
+
+
+def _printer() -> Any:
+    if not _PRINTERS:
+        _PRINTERS.append(_make_printer())
+    return _PRINTERS[0]
+
+
+def _make_printer() -> Any:
+    from sympy.printing.precedence import PRECEDENCE
+    from sympy.printing.str import StrPrinter
+
+    class Printer(StrPrinter):
+        """Python text that means the same for a number and for an array."""
+
+        def _print_Float(self, expr: Any) -> str:
+            return repr(float(expr))
+
+        def _print_Integer(self, expr: Any) -> str:
+            return f"{int(expr)}.0"
+
+        def _print_Rational(self, expr: Any) -> str:
+            return f"({int(expr.p)}.0/{int(expr.q)}.0)"
+
+        def _print_Exp1(self, expr: Any) -> str:
+            return repr(float(expr))
+
+        def _print_Pi(self, expr: Any) -> str:
+            return repr(float(expr))
+
+        def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+            base = self.parenthesize(expr.base, PRECEDENCE["Pow"])
+            if expr.exp.is_Integer:
+                power = abs(int(expr.exp))
+                text = base if power == 1 else f"{base}**{power}"
+                return text if expr.exp > 0 else f"1.0/{text}" if power == 1 else f"1.0/({text})"
+            if expr.exp == expr.exp.func(1, 2) if expr.exp.is_Rational else False:
+                return f"sqrt({self._print(expr.base)})"
+            return f"{base}**({self._print(expr.exp)})"
+
+        def _print_Mul(self, expr: Any) -> str:
+            above, below = expr.as_numer_denom()
+            if below != 1 and not (above.is_Add and expr.is_Add):
+                return f"{self._product(above)}/({self._print(below)})"
+            return self._product(expr)
+
+        def _product(self, expr: Any) -> str:
+            if not expr.is_Mul:
+                return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
+            factors = expr.as_ordered_factors()
+            sign = ""
+            if factors[0] == -1:
+                sign, factors = "-", factors[1:]
+            return sign + "*".join(self.parenthesize(f, PRECEDENCE["Mul"]) for f in factors)
+
+        def _print_And(self, expr: Any) -> str:
+            return " & ".join(f"({self._print(a)})" for a in sorted(expr.args, key=str))
+
+        def _print_Or(self, expr: Any) -> str:
+            return " | ".join(f"({self._print(a)})" for a in sorted(expr.args, key=str))
+
+        def _print_Not(self, expr: Any) -> str:
+            return f"logical_not({self._print(expr.args[0])})"
+
+        def _print_Relational(self, expr: Any) -> str:
+            return f"({self._print(expr.lhs)}) {expr.rel_op} ({self._print(expr.rhs)})"
+
+        def _print_Piecewise(self, expr: Any) -> str:
+            text = self._print(expr.args[-1][0])
+            for value, condition in reversed(expr.args[:-1]):
+                text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+            return str(text)
+
+        def _print_Min(self, expr: Any) -> str:
+            return self._nested("minimum", expr)
+
+        def _print_Max(self, expr: Any) -> str:
+            return self._nested("maximum", expr)
+
+        def _nested(self, name: str, expr: Any) -> str:
+            first, *others = [self._print(a) for a in sorted(expr.args, key=str)]
+            for other in others:
+                first = f"{name}({first}, {other})"
+            return str(first)
+
+        def _print_Function(self, expr: Any) -> str:
+            renamed = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "ceiling": "ceil", "Abs": "abs"}
+            name = expr.func.__name__
+            return f"{renamed.get(name, name)}({', '.join(self._print(a) for a in expr.args)})"
+
+        _print_Abs = _print_Function
+        _print_exp = _print_Function
+
+    return Printer({"order": None})

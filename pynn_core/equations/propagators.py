@@ -1,0 +1,97 @@
+"""The numbers in a kernel: exact propagators of the linear part and other coefficients, from parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pyNN.equations.kernels import Program, Propagator
+from pyNN.network import FloatArray
+
+ROUNDING = 1e-3
+"""A period that exceeds a whole number of steps by less than this fraction of a step counts as that number."""
+
+
+def refractory_steps(period: Any, dt: float) -> Any:
+    """Number of updates for which a refractory period (ms) holds a cell: rounded up, as NEST does."""
+    return np.ceil(np.asarray(period, dtype=float) / dt - ROUNDING)
+
+
+def coefficients(
+    program: Program, module: ModuleType, parameters: Mapping[str, Any], size: int, dt: float
+) -> list[float | FloatArray]:
+    """The values of `program.coefficients`: a number where all cells agree, otherwise one number a cell.
+
+    `parameters` are in the units of the model; `module` is one made from `program`.
+    """
+    values: dict[str, Any] = dict(module.coefficients(parameters, dt))
+    values["_period"] = refractory_steps(module.refractory(parameters), dt)
+    if program.propagators:
+        matrix = {k: np.asarray(v, dtype=float) for k, v in module.matrix(parameters).items()}
+        drive, injection = module.drive(parameters), module.injection(parameters)
+        for propagator in program.propagators:
+            values.update(_propagator(program, propagator, matrix, drive, injection, size, dt))
+    return [_compact(values[name], size) for name in program.coefficients]
+
+
+def _compact(value: Any, size: int) -> float | FloatArray:
+    array = np.asarray(value, dtype=float)
+    return float(array) if array.ndim == 0 else np.ascontiguousarray(np.broadcast_to(array, (size,)))
+
+
+def _propagator(
+    program: Program,
+    propagator: Propagator,
+    matrix: Mapping[tuple[int, int], FloatArray],
+    drive: Mapping[int, Any],
+    injection: Mapping[int, Any],
+    size: int,
+    dt: float,
+) -> dict[str, Any]:
+    order = len(program.analysis.linear)
+    still = set(program.analysis.held_linear) if propagator.held else set()
+    entries = {place: value for place, value in matrix.items() if place[0] not in still}
+    homogeneous, response, member = _solutions(entries, order, size, dt * float(propagator.fraction))
+
+    def of_cells(table: FloatArray, row: int, column: int) -> Any:
+        return table[0, row, column] if member is None else table[member, row, column]
+
+    values: dict[str, Any] = {}
+    prefix = f"_{propagator.prefix}"
+    for row in range(order):
+        for column in range(order):
+            values[f"{prefix}_{row}_{column}"] = of_cells(homogeneous, row, column)
+        for letter, source in (("c", drive), ("j", injection)):
+            values[f"{prefix}_{row}_{letter}"] = sum(
+                (of_cells(response, row, j) * np.asarray(b, dtype=float) for j, b in source.items() if j not in still),
+                start=np.float64(0.0),
+            )
+    return values
+
+
+def _solutions(
+    entries: Mapping[tuple[int, int], FloatArray], order: int, size: int, time: float
+) -> tuple[FloatArray, FloatArray, Any]:
+    """exp(M t) and its integral over [0, t], for each distinct M; and which of them each cell has (None: the only one).
+
+    Both are blocks of the exponential of [[M, 1], [0, 0]] t, which exists for every M, singular or not.
+    """
+    from scipy.linalg import expm
+
+    places = list(entries)
+    member = None
+    if any(entries[p].ndim for p in places):
+        table = np.column_stack([np.broadcast_to(entries[p], (size,)) for p in places])
+        distinct, member = np.unique(table, axis=0, return_inverse=True)
+        member = member.reshape(-1)
+    else:
+        distinct = np.array([[float(entries[p]) for p in places]]).reshape(1, len(places))
+    augmented = np.zeros((len(distinct), 2 * order, 2 * order))
+    for column, (i, j) in enumerate(places):
+        augmented[:, i, j] = distinct[:, column]
+    augmented[:, np.arange(order), order + np.arange(order)] = 1.0
+    result = np.asarray(expm(augmented * time)) if len(distinct) else augmented
+    return result[:, :order, :order], result[:, :order, order:], member

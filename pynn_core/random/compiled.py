@@ -1,0 +1,128 @@
+"""The functions of `pyNN.random.streams` for one number at a time, to be called from other compiled (Numba) code.
+
+They give the same bits as the NumPy versions: the same operations in the same order, without fused multiply-add.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from pyNN.random import streams as s
+
+_M0, _M1 = np.uint64(s.MULTIPLIER_0), np.uint64(s.MULTIPLIER_1)
+_W0, _W1 = np.uint64(s.WEYL_0), np.uint64(s.WEYL_1)
+_LOW, _32 = np.uint64(s.MASK), np.uint64(32)
+_5, _6, _26 = np.uint64(5), np.uint64(6), np.uint64(26)
+_SCALE = 2.0**-53
+
+
+@njit(cache=True, inline="never")
+def philox(
+    c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any
+) -> tuple[Any, Any, Any, Any]:  # pragma: no cover - compiled
+    """Four 32-bit outputs, as uint64, for four counter words and two key words, which are uint64 below 2**32."""
+    for _ in range(s.ROUNDS):
+        p0 = c0 * _M0
+        p1 = c2 * _M1
+        c0 = (p1 >> _32) ^ c1 ^ k0
+        c2 = (p0 >> _32) ^ c3 ^ k1
+        c1 = p1 & _LOW
+        c3 = p0 & _LOW
+        k0 = (k0 + _W0) & _LOW
+        k1 = (k1 + _W1) & _LOW
+    return c0, c1, c2, c3
+
+
+@njit(cache=True)
+def uniform(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
+    """The number in [0, 1) of stream `key` (uint64) at (row, ordinal)."""
+    k, r, o = np.uint64(key), np.uint64(row), np.uint64(ordinal)
+    w0, w1, _, _ = philox(o & _LOW, o >> _32, r & _LOW, r >> _32, k & _LOW, k >> _32)
+    return float(((w0 >> _5) << _26) | (w1 >> _6)) * _SCALE
+
+
+@njit(cache=True)
+def log(x: float) -> float:  # pragma: no cover - compiled
+    """Natural logarithm of a positive finite number."""
+    f, exponent = math.frexp(x)
+    if f < s.SQRT_HALF:
+        f = 2.0 * f
+        exponent -= 1
+    f = f - 1.0
+    k = float(exponent)
+    t = f / (2.0 + f)
+    z = t * t
+    w = z * z
+    g1, g2, g3, g4, g5, g6, g7 = s.LOG_COEFFICIENTS
+    t1 = w * (g2 + w * (g4 + w * g6))
+    t2 = z * (g1 + w * (g3 + w * (g5 + w * g7)))
+    half = 0.5 * f * f
+    return k * s.LN2_HIGH - ((half - (t * (half + (t2 + t1)) + k * s.LN2_LOW)) - f)
+
+
+@njit(cache=True)
+def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no cover - compiled
+    top = numerator[7]
+    bottom = denominator[7]
+    for i in range(6, -1, -1):
+        top = top * x + numerator[i]
+        bottom = bottom * x + denominator[i]
+    return top / bottom
+
+
+@njit(cache=True)
+def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
+    """The standard normal's quantile for u in [0, 1)."""
+    u = max(u, s.SMALLEST)
+    q = u - 0.5
+    if abs(q) <= s.CENTRE_EDGE:
+        return q * _ratio(s.CENTRE_NUMERATOR, s.CENTRE_DENOMINATOR, s.CENTRE_SQUARE - q * q)
+    r = math.sqrt(-log(u if q < 0.0 else 1.0 - u))
+    if r > s.MIDDLE_EDGE:
+        magnitude = _ratio(s.TAIL_NUMERATOR, s.TAIL_DENOMINATOR, r - s.MIDDLE_EDGE)
+    else:
+        magnitude = _ratio(s.MIDDLE_NUMERATOR, s.MIDDLE_DENOMINATOR, r - s.MIDDLE_SHIFT)
+    return -magnitude if q < 0.0 else magnitude
+
+
+@njit(cache=True)
+def normal(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
+    """The standard normal number of stream `key` (uint64) at (row, ordinal)."""
+    return normal_quantile(uniform(key, row, ordinal))
+
+
+@njit(cache=True)
+def exponential(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
+    """The exponential number of mean 1 of stream `key` (uint64) at (row, ordinal)."""
+    return -log(1.0 - uniform(key, row, ordinal))
+
+
+@njit(cache=True)
+def uniforms(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
+    """Numbers in [0, 1) for two 1-D integer arrays of equal length."""
+    result = np.empty(rows.size)
+    for i in range(rows.size):
+        result[i] = uniform(key, rows[i], ordinals[i])
+    return result
+
+
+@njit(cache=True)
+def normals(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
+    """Standard normal numbers for two 1-D integer arrays of equal length."""
+    result = np.empty(rows.size)
+    for i in range(rows.size):
+        result[i] = normal(key, rows[i], ordinals[i])
+    return result
+
+
+@njit(cache=True)
+def exponentials(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
+    """Exponential numbers of mean 1 for two 1-D integer arrays of equal length."""
+    result = np.empty(rows.size)
+    for i in range(rows.size):
+        result[i] = exponential(key, rows[i], ordinals[i])
+    return result

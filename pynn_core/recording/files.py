@@ -1,0 +1,242 @@
+"""Small files of one array with metadata: connection lists, positions, exported signals."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyNN.errors import FileFormatError, MissingPackageError
+from pyNN.recording.output import replacing
+
+DEFAULT_BUFFER_SIZE = 10000
+
+
+def __getattr__(name: str) -> Any:
+    if name == "have_hdf5":
+        return importlib.util.find_spec("h5py") is not None
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def savez(file: Any, *args: Any, **kwds: Any) -> None:
+    """numpy.savez."""
+    np.savez(file, *args, **kwds)
+
+
+def to_literal(value: Any) -> str:
+    """A metadata value as the text of a Python literal; str() of what is not a number, text, list, tuple or dict."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    text = repr(value)
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return repr(str(value))
+    return text
+
+
+def from_literal(text: str) -> Any:
+    """The value that `text` is the Python literal of, or else `text` itself. Nothing is executed."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+class BaseFile:
+    """One array and its metadata in a file. Modes "r" and "w" (also spelled "rb", "wb").
+
+    A written file appears under its name only when it is complete.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], mode: str = "rb") -> None:
+        kind = str(mode).replace("b", "").replace("t", "")
+        if kind not in ("r", "w"):
+            raise FileFormatError(f"mode={mode!r}: a file is opened with 'r' to read it or 'w' to write it.")
+        self.name = os.fspath(filename)
+        self.mode = kind
+        if kind == "r" and not Path(self.name).is_file():
+            raise FileNotFoundError(f"There is no file '{self.name}'.")
+
+    def __enter__(self) -> BaseFile:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+    def write(self, data: Any, metadata: Mapping[str, Any]) -> None:
+        """Write `data` (rows of numbers) and `metadata`; replaces what the file held."""
+        if self.mode != "w":
+            raise FileFormatError(f"'{self.name}' is open for reading. Open it with mode='w' to write.")
+        with replacing(self.name) as temporary:
+            self._write(temporary, data, metadata)
+
+    def read(self) -> Any:
+        """The array."""
+        raise NotImplementedError
+
+    def get_metadata(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _write(self, path: Path, data: Any, metadata: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def rename(self, filename: str | os.PathLike[str]) -> None:
+        os.replace(self.name, filename)
+        self.name = os.fspath(filename)
+
+    def close(self) -> None:
+        """No-op: nothing stays open between calls."""
+
+
+class StandardTextFile(BaseFile):
+    """Lines "# name = value" of metadata, then one row of tab-separated numbers a line."""
+
+    def _write(self, path: Path, data: Any, metadata: Mapping[str, Any]) -> None:
+        with open(path, "w", encoding="utf-8") as lines:
+            for name, value in metadata.items():
+                lines.write(f"# {name} = {to_literal(value)}\n")
+            rows = data.tolist() if isinstance(data, np.ndarray) else data
+            for row in rows:
+                values = row if isinstance(row, (list, tuple, np.ndarray)) else [row]
+                lines.write("\t".join(map(_number, values)) + "\n")
+
+    def read(self) -> Any:
+        """(rows, columns) of float64."""
+        import warnings
+
+        with warnings.catch_warnings():
+            # A projection without connections makes a file without rows, and NumPy warns of those.
+            warnings.filterwarnings("ignore", message=".*input contained no data.*")
+            try:
+                return np.loadtxt(self.name, ndmin=2)
+            except ValueError as error:
+                raise FileFormatError(f"'{self.name}' is not a table of numbers: {error}") from error
+
+    def get_metadata(self) -> dict[str, Any]:
+        metadata = {}
+        with open(self.name, encoding="utf-8") as lines:
+            for line in lines:
+                if not line.startswith("#"):
+                    break
+                name, separator, value = line[1:].partition("=")
+                if separator:
+                    metadata[name.strip()] = from_literal(value.strip())
+        return metadata
+
+
+def _number(value: Any) -> str:
+    # The shortest text that reads back as the same number.
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+class PickleFile(BaseFile):
+    """A pickle of (data, metadata). Reading one can run any code, so it must be allowed with `allow_pickle=True`."""
+
+    def __init__(
+        self, filename: str | os.PathLike[str], mode: str = "rb", allow_pickle: bool = False
+    ) -> None:
+        super().__init__(filename, mode)
+        self._allow_pickle = allow_pickle
+
+    def _write(self, path: Path, data: Any, metadata: Mapping[str, Any]) -> None:
+        with open(path, "wb") as target:
+            pickle.dump((data, dict(metadata)), target)
+
+    def _load(self) -> tuple[Any, dict[str, Any]]:
+        if not self._allow_pickle:
+            raise FileFormatError(
+                f"Reading the pickle '{self.name}' can execute any code that its author put there. If you trust the "
+                "file, open it with PickleFile(filename, allow_pickle=True); otherwise use one of the other formats."
+            )
+        with open(self.name, "rb") as source:
+            content = pickle.load(source)
+        if not (isinstance(content, tuple) and len(content) == 2 and isinstance(content[1], dict)):
+            raise FileFormatError(f"'{self.name}' is a pickle, but not one of data with metadata.")
+        return content
+
+    def read(self) -> Any:
+        return self._load()[0]
+
+    def get_metadata(self) -> dict[str, Any]:
+        return self._load()[1]
+
+
+class NumpyBinaryFile(BaseFile):
+    """A .npz archive with `data` and `metadata`; no pickles inside."""
+
+    def _write(self, path: Path, data: Any, metadata: Mapping[str, Any]) -> None:
+        pairs = [(name, to_literal(value)) for name, value in metadata.items()]
+        table = np.array(pairs, dtype=str).reshape(len(pairs), 2)
+        with open(path, "wb") as target:
+            savez(target, data=np.asarray(data), metadata=table)
+
+    def _load(self, name: str) -> Any:
+        try:
+            with np.load(self.name, allow_pickle=False) as archive:
+                return archive[name]
+        except (KeyError, ValueError, OSError) as error:
+            raise FileFormatError(f"'{self.name}' is not a NumPy archive with an array '{name}': {error}") from error
+
+    def read(self) -> Any:
+        return self._load("data")
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {str(name): from_literal(str(value)) for name, value in self._load("metadata")}
+
+
+class HDF5ArrayFile(BaseFile):
+    """An HDF5 file with the array "data", whose attributes are the metadata."""
+
+    def __init__(
+        self, filename: str | os.PathLike[str], mode: str = "r", title: str = "PyNN data file"
+    ) -> None:
+        super().__init__(filename, mode)
+        self.title = title
+
+    @staticmethod
+    def _h5py() -> Any:
+        try:
+            import h5py
+        except ImportError as error:
+            raise MissingPackageError(
+                "HDF5ArrayFile needs the package h5py. Install it with: pip install 'pynn-core[formats]'"
+            ) from error
+        return h5py
+
+    def _write(self, path: Path, data: Any, metadata: Mapping[str, Any]) -> None:
+        with self._h5py().File(path, "w") as target:
+            target.attrs["TITLE"] = self.title
+            array = target.create_dataset("data", data=np.asarray(data))
+            for name, value in metadata.items():
+                array.attrs[name] = to_literal(value)
+
+    def read(self) -> Any:
+        with self._open() as source:
+            return self._data(source)[()]
+
+    def get_metadata(self) -> dict[str, Any]:
+        with self._open() as source:
+            attributes = dict(self._data(source).attrs)
+        return {
+            name: from_literal(value) if isinstance(value, str) else getattr(value, "tolist", lambda v=value: v)()
+            for name, value in attributes.items()
+        }
+
+    def _open(self) -> Any:
+        h5py = self._h5py()
+        try:
+            return h5py.File(self.name, "r")
+        except OSError as error:
+            raise FileFormatError(f"'{self.name}' is not an HDF5 file: {error}") from error
+
+    def _data(self, source: Any) -> Any:
+        if "data" not in source:
+            raise FileFormatError(f"'{self.name}' has no array 'data'; it holds {sorted(source)}.")
+        return source["data"]
