@@ -12,8 +12,8 @@ if __name__ == "__main__":
     results = {}
     for name, command in options.runs.items():
         with tempfile.TemporaryDirectory() as folder:
-            # Every cache of compiled code is below one of these.
-            caches = {"XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder}
+            # Every cache of compiled code is in one of these.
+            caches = {"XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder, "PYNN_CORE_CACHE": folder}
             first = run(command, "coba4000", environment=caches)
             second = run(command, "coba4000", environment=caches)
         results[name] = {

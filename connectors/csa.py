@@ -37,8 +37,11 @@ class CSAConnector(MapConnector):
         callback: Callable[[float], None] | None = None,
     ) -> None:
         super().__init__(location_selector, safe, callback)
+        csa = _csa()
+        if not isinstance(cset, (csa.connset.CSet, csa.connset.ConnectionSet)):
+            raise ConnectorError(f"CSAConnector needs a connection set of the package csa, not {cset!r}.")
         self.cset = cset
-        self.arity = int(_csa().arity(cset))
+        self.arity = int(csa.arity(cset))
         if self.arity not in (0, 2):
             raise ConnectorError(
                 f"CSAConnector was given a connection set of arity {self.arity}; it must have arity 0 (who connects to "

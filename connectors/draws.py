@@ -142,7 +142,8 @@ def _skip_block(
     while active.size:
         first = int(counts[active[0]])
         u = uniforms(key, rows[active, None], np.arange(first, first + draws)[None, :])
-        skips = np.floor(np.minimum(log(1.0 - u) / log_q, width))
+        with np.errstate(over="ignore"):
+            skips = np.floor(np.minimum(log(1.0 - u) / log_q, width))
         # Whole numbers far below 2**53, so that sums of float64 are exact.
         hits = position[active, None] + np.cumsum(skips + 1.0, axis=1) - 1.0
         inside = hits < width
@@ -229,14 +230,16 @@ def _floyd_block(key: int, rows: IntArray, width: int, numbers: IntArray, forbid
     most = int(draws.max(initial=0))
     taken = np.zeros((rows.size, width), dtype=bool)
     u = uniforms(key, rows[:, None], np.arange(most)[None, :]).T.copy()
-    everyone = np.arange(rows.size)
-    same = bool((draws == most).all())
+    places = taken.reshape(-1)
+    active = np.arange(rows.size)
     for t in range(most):
-        active = everyone if same else np.flatnonzero(draws > t)
-        last = m[active] - draws[active] + t
-        column = (u[t, active] * (last + 1)).astype(np.int64)
-        column = np.where(taken[active, column], last, column)
-        taken[active, column] = True
+        if t == 0 or (draws[active] <= t).any():
+            active = np.flatnonzero(draws > t)
+            starts, last = active * width, m[active] - draws[active] + (t - 1)
+        last = last + 1
+        place = starts + (u[t, active] * (last + 1)).astype(np.int64)
+        place = np.where(places[place], starts + last, place)
+        places[place] = True
     allowed = np.arange(width)[None, :] < m[:, None] if complement.any() or copies.any() else True
     chosen = (taken != complement[:, None]) & allowed if complement.any() else taken
     if copies.any():
@@ -244,7 +247,8 @@ def _floyd_block(key: int, rows: IntArray, width: int, numbers: IntArray, forbid
         row, column = np.nonzero(times)
         row, column = np.repeat(row, times[row, column]), np.repeat(column, times[row, column])
     else:
-        row, column = np.nonzero(chosen)
+        # The flat form is several times faster than np.nonzero of two dimensions.
+        row, column = np.divmod(np.flatnonzero(chosen), width)
     f = forbidden[row]
     return (column + ((f >= 0) & (column >= f))).astype(np.int32)
 

@@ -40,7 +40,7 @@ class FixedNumberConnector(MapConnector):
 
     def __init__(
         self,
-        n: int | RandomDistribution,
+        n: int | np.integer | RandomDistribution,
         allow_self_connections: bool = True,
         with_replacement: bool = False,
         location_selector: Any = None,
@@ -157,7 +157,7 @@ class FixedTotalNumberConnector(FixedNumberConnector):
 
     def __init__(
         self,
-        n: int | RandomDistribution,
+        n: int | np.integer | RandomDistribution,
         allow_self_connections: bool = True,
         with_replacement: bool = True,
         location_selector: Any = None,

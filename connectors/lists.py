@@ -334,6 +334,12 @@ def _names_in_file(columns: Any, width: int | None, path: str) -> tuple[str, ...
 
 def _parse_rows(lines: list[str], numbers: list[int], path: str) -> FloatArray:
     """Lines of numbers separated by white space."""
+    try:
+        rows = np.loadtxt(lines, dtype=float, comments="#", ndmin=2)
+        if rows.shape[1] >= 2:
+            return rows
+    except ValueError:
+        pass  # what is wrong with which line is found out below
     words = [line.split("#", 1)[0].split() for line in lines]
     width = len(words[0])
     for count, number in zip(map(len, words), numbers, strict=True):
@@ -342,14 +348,11 @@ def _parse_rows(lines: list[str], numbers: list[int], path: str) -> FloatArray:
                 f"File '{path}', line {number}: {count} values, but "
                 + (f"the rows before it have {width}." if count != width else "a row needs at least (pre, post).")
             )
-    try:
-        return np.array(words, dtype=float)
-    except ValueError:
-        for row, number in zip(words, numbers, strict=True):
-            for word in row:
-                if not _is_number(word):
-                    raise FileFormatError(f"File '{path}', line {number}: '{word}' is not a number.") from None
-        raise
+    for row, number in zip(words, numbers, strict=True):
+        for word in row:
+            if not _is_number(word):
+                raise FileFormatError(f"File '{path}', line {number}: '{word}' is not a number.")
+    return np.array(words, dtype=float)
 
 
 def _is_number(word: str) -> bool:

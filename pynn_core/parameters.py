@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Number
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import quantities as pq
@@ -82,6 +82,9 @@ class ArrayParameter:
 
     def __getitem__(self, item: Any) -> Any:
         return self.value[item]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrayParameter) and np.array_equal(self.value, other.value)
@@ -240,6 +243,18 @@ class LazyArray(larray):
                     yield self._apply_operations(values, (slice(None), j))
             elif selected[j]:
                 yield self._partially_evaluate((slice(None), j), simplify=True)
+
+    if TYPE_CHECKING:  # larray makes its operators at import, where a type checker does not see them.
+
+        def __add__(self, val: Any) -> LazyArray: ...
+        def __radd__(self, val: Any) -> LazyArray: ...
+        def __sub__(self, val: Any) -> LazyArray: ...
+        def __rsub__(self, val: Any) -> LazyArray: ...
+        def __mul__(self, val: Any) -> LazyArray: ...
+        def __rmul__(self, val: Any) -> LazyArray: ...
+        def __truediv__(self, val: Any) -> LazyArray: ...
+        def __rtruediv__(self, val: Any) -> LazyArray: ...
+        def __pow__(self, val: Any) -> LazyArray: ...
 
     def __eq__(self, other: object) -> Any:
         if isinstance(other, larray):

@@ -54,7 +54,7 @@ class Simulation:
         self._next_recording = 0
         self._draws = 0
         self._current_histories: dict[int, list[FloatArray]] = {}
-        self._show_progress = True
+        self._files_at_end: list[tuple[Any, Any, Any]] = []
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
@@ -87,6 +87,11 @@ class Simulation:
     @property
     def title(self) -> str:
         return self.backend.title
+
+    @property
+    def compiled(self) -> bool:
+        """Whether loops of the core may be compiled; not for an engine that was chosen to need no compiler."""
+        return self.settings.options.get("engine", "numba") != "numpy"
 
     # --- describing --------------------------------------------------------------------------------------------
 
@@ -187,6 +192,10 @@ class Simulation:
         elif self._session is not None:
             self._session.stop(spec.id)
 
+    def write_at_end(self, assembly: Any, io: Any, variables: Any) -> None:
+        """Remember a file that end() writes for an assembly, whose populations have no files of their own then."""
+        self._files_at_end.append((assembly, io, variables))
+
     # --- the session -------------------------------------------------------------------------------------------
 
     @property
@@ -282,6 +291,10 @@ class Simulation:
         self.require_open()
         for population in self.populations:
             population.recorder.write_pending_files()
+        while self._files_at_end:
+            assembly, io, variables = self._files_at_end[-1]
+            assembly.write_data(io, variables)
+            self._files_at_end.pop()
         for observer in self.observers:
             _call(observer, "before_close", self)
 
@@ -312,6 +325,18 @@ class Simulation:
         if spec.id not in self._current_histories:
             raise InvalidParameterValueError("This current source is not recorded. Call its record() before run().")
         return np.concatenate([*self._current_histories[spec.id], self._signal(spec, 1)])
+
+    def current_signal(self, spec: CurrentSpec) -> Any:
+        """The recorded current as a neo.AnalogSignal."""
+        from pyNN.recording.blocks import make_current_signal
+
+        return make_current_signal(spec.model.name, self.recorded_current(spec), self.dt)
+
+    def check_current(self, spec: CurrentSpec) -> None:
+        """Raise for parameters from which no signal can be made."""
+        from pyNN.waveforms import check
+
+        check(spec, self.settings)
 
     def _signal(self, spec: CurrentSpec, steps: int) -> FloatArray:
         from pyNN.waveforms import signal

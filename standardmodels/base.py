@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyNN.errors import NoModelAvailableError
+import numpy as np
+
+from pyNN.errors import InvalidParameterValueError, NoModelAvailableError
 from pyNN.models import (
     BaseCellType,
     BaseCellTypeComponent,
@@ -14,6 +16,8 @@ from pyNN.models import (
     BasePostSynapticResponse,
     BaseSynapseType,
 )
+from pyNN.network import CurrentSpec, Ragged
+from pyNN.parameters import ParameterSpace, lower_sequences, lower_values
 
 
 class StandardModelType(BaseModelType):
@@ -51,7 +55,91 @@ class STDPTimingDependence(StandardModelType):
 
 
 class StandardCurrentSource(StandardModelType, BaseCurrentSource):
-    """A standard current source; scripts inject it with `inject_into(cells)`."""
+    """A standard current source. Its parameters are attributes: ``source.amplitude = 0.5`` acts from the next step."""
+
+    def __init__(self, **parameters: Any) -> None:
+        object.__setattr__(self, "_injection", None)
+        super().__init__(**parameters)
+
+    def _values(self) -> dict[str, Any]:
+        """The parameters as the description of a network has them."""
+        values: dict[str, Any] = {}
+        for name, parameter in self.definition.parameters.items():
+            given = self.parameter_space[name]
+            if parameter.is_array:
+                values[name] = Ragged.from_list(lower_sequences(given, 1))
+            else:
+                values[name] = float(np.asarray(lower_values(given, 1, 0)).reshape(()))
+        return values
+
+    def inject_into(self, cells: Any) -> None:
+        """Inject the current into a population, a view, an assembly, a cell or a list of cells."""
+        groups = [cells] if hasattr(cells, "inject") else list(cells)
+        for group in groups:
+            group.inject(self)
+
+    def _inject(self, simulation: Any, ids: Any) -> None:
+        injection: tuple[Any, CurrentSpec] | None = self.__dict__["_injection"]
+        if injection is None or injection[0] is not simulation:
+            simulation.require_model(self.definition)
+            spec = CurrentSpec(simulation.next_current_id(), self.definition, self._values(), np.asarray(ids))
+            simulation.check_current(spec)
+            object.__setattr__(self, "_injection", (simulation, spec))
+        else:
+            spec = injection[1]
+            spec.cells = np.concatenate([spec.cells, ids])
+        simulation.inject(spec)
+
+    def set_parameters(self, copy: bool = True, **parameters: Any) -> None:
+        """Change parameters; a running simulation takes them over from the next time step."""
+        old = self.parameter_space
+        space = ParameterSpace(old.as_dict(), self.get_schema(), shape=None, component=type(self))
+        space.update(**parameters)
+        object.__setattr__(self, "parameter_space", space)
+        injection = self.__dict__["_injection"]
+        if injection is None:
+            return
+        simulation, spec = injection
+        before = spec.parameters
+        spec.parameters = self._values()
+        try:
+            simulation.check_current(spec)
+        except Exception:
+            object.__setattr__(self, "parameter_space", old)
+            spec.parameters = before
+            raise
+        simulation.inject(spec)
+
+    def get_parameters(self) -> dict[str, Any]:
+        """All parameters by name."""
+        return dict(self.parameter_space.as_dict())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "parameter_space" or name not in type(self).default_parameters:
+            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'.")
+        return self.get_parameters()[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "parameter_space":
+            object.__setattr__(self, name, value)
+        else:
+            self.set_parameters(**{name: value})
+
+    def record(self) -> None:
+        """Keep the current that is injected; call it after inject_into() and before the first run()."""
+        self._injected("record()")
+        simulation, spec = self.__dict__["_injection"]
+        simulation.record_current(spec)
+
+    def get_data(self) -> Any:
+        """The recorded current as a neo.AnalogSignal in nA: samples at 0, dt, 2 dt ... up to now."""
+        self._injected("get_data()")
+        simulation, spec = self.__dict__["_injection"]
+        return simulation.current_signal(spec)
+
+    def _injected(self, call: str) -> None:
+        if self.__dict__["_injection"] is None:
+            raise InvalidParameterValueError(f"{call} needs a current that is injected. Call inject_into(cells) first.")
 
 
 class ModelNotAvailable:

@@ -27,6 +27,7 @@ from pyNN.errors import (
 )
 from pyNN.models import Definition
 from pyNN.nest import models, versions
+from pyNN.nest.models import RULES
 from pyNN.network import (
     CurrentSpec,
     FloatArray,
@@ -46,14 +47,6 @@ _WINDOW_STEPS = 10_000
 _GRID = 1e-3
 """A duration that exceeds a whole number of steps by less than this fraction of a step counts as that number."""
 _CURRENT_SOURCES = ("DCSource", "ACSource", "StepCurrentSource", "NoisyCurrentSource")
-_RULES = (
-    "AllToAllConnector",
-    "OneToOneConnector",
-    "FixedProbabilityConnector",
-    "FixedNumberPreConnector",
-    "FixedNumberPostConnector",
-    "FixedTotalNumberConnector",
-)
 
 
 class NestBackend:
@@ -79,7 +72,7 @@ class NestBackend:
         exclusive=True,
         threads=True,
         mpi=False,
-        native_rules=_RULES,
+        native_rules=RULES,
         native_sources=("SpikeSourcePoisson",),
         smaller_delay_after_run=False,
         missing={
@@ -273,6 +266,7 @@ class NestSession:
 
     def _check_in_context(self, part: Network) -> None:
         from pyNN.nest.connect import check_signs
+        from pyNN.nest.rules import drawn_range
 
         specs = {spec.id: spec for spec in [*self._population_specs, *part.populations]}
         for recording in part.recordings:
@@ -281,6 +275,9 @@ class NestSession:
             built = self._describe(projection, list(specs.values()))
             if projection.table is not None:
                 check_signs(built, projection.table.columns["weight"])
+            elif projection.rule is not None:
+                for bound in drawn_range(projection.rule.values["weight"]):
+                    check_signs(built, bound)
         if self._started:
             self._check_delays(part)
 
@@ -538,14 +535,12 @@ class NestSession:
         self._nest.Connect(cells.generators, cells.nodes, "one_to_one", syn_spec=spec)
 
     def _set_generators(self, cells: _Cells) -> None:
-        # What a generator sends reaches the relay one min_delay later, so the generator runs ahead by that.
-        shift = self.lead_in - self.lag
-        start = np.rint(np.asarray(cells.values["start"], dtype=float) / self.dt)
-        stop = np.rint((np.asarray(cells.values["start"]) + np.asarray(cells.values["duration"])) / self.dt)
-        values = {
-            "rate": cells.values["rate"],
-            "start": (np.maximum(start, -self.lag) + shift) * self.dt,
-            "stop": (np.maximum(stop, -self.lag) + shift) * self.dt,
+        # What a generator sends is sent on by the relay one min_delay and one step later, so it runs ahead by that.
+        shift = self.lead_in - self.lag - 1
+        start = np.asarray(cells.values["start"], dtype=float)
+        stop = start + np.asarray(cells.values["duration"], dtype=float)
+        values = {"rate": cells.values["rate"]} | {
+            name: np.maximum(np.rint(time / self.dt) + shift, 0) * self.dt for name, time in (("start", start), ("stop", stop))
         }
         cells.generators.set(_lists(values, cells.spec.size))
 

@@ -47,7 +47,7 @@ class Built:
     pre: NDArray[np.int32] | None = None
     post: NDArray[np.int32] | None = None
     weights: FloatArray | None = None
-    """Present native weights in the order of the table: with the delay they tell parallel connections apart."""
+    """Present standard weights in the order of the table: with the delays they tell parallel connections apart."""
     delays: IntArray | None = None
     """Delays in steps, where NEST drew them; otherwise the table has them."""
     found: list[Any] | None = None
@@ -57,7 +57,8 @@ class Built:
     epoch: int = -1
 
     def factors(self, post: NDArray[np.int32]) -> FloatArray | float:
-        return self.weight_factors if np.isscalar(self.weight_factors) else np.asarray(self.weight_factors)[post]
+        """What turns standard weights into native ones, for connections onto the cells `post`."""
+        return self.weight_factors if isinstance(self.weight_factors, float) else self.weight_factors[post]
 
 
 class ConnectionStore:
@@ -170,14 +171,21 @@ class ConnectionStore:
         return built.pre, built.post
 
     def read(self, projection: int, name: str) -> FloatArray:
-        """An attribute of all connections in the order of the table; delays in ms."""
+        """An attribute of all connections in the order of the table; delays in ms.
+
+        Weights of static synapses are compared with those in NEST whenever connections are looked up.
+        """
         built = self._built[projection]
         if name not in ("weight", "delay"):
             raise NonExistentParameterError(name, built.spec.model.name, ["weight", "delay"])
         self._find(built)
-        assert built.order is not None and built.post is not None
-        values = self._attribute(built, name)[built.order]
-        return values / built.factors(built.post) if name == "weight" else values
+        assert built.post is not None and built.weights is not None
+        if name == "weight":
+            return np.array(np.broadcast_to(built.weights, built.post.shape))
+        table = built.spec.table
+        steps = built.delays if table is None else table.delays
+        assert steps is not None
+        return np.asarray(steps * self._dt, dtype=float)
 
     def prepare(self, projection: int, name: str, values: Any) -> FloatArray:
         """Values that `write` may be given, one a connection; raises for what NEST cannot set."""
@@ -207,26 +215,21 @@ class ConnectionStore:
                 part = in_nest[start:stop]
                 collection.set(weight=float(part[0]) if (part == part[0]).all() else part)
             start = stop
-        built.weights = native
+        built.weights = values
 
     def incoming(self, nodes: Any) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
         """(source, target, native weight, delay in steps) of all connections onto `nodes`, from NEST itself."""
         found = self._nest.GetConnections(target=nodes)
-        values = _columns(found, ["source", "target", "weight", "delay"])
+        values = versions.connection_columns(found, ["source", "target", "weight", "delay"])
         steps = np.rint(values["delay"] / self._dt).astype(np.int64)
         return values["source"].astype(np.int64), values["target"].astype(np.int64), values["weight"], steps
-
-    def _attribute(self, built: Built, name: str) -> FloatArray:
-        assert built.found is not None
-        parts = [_columns(collection, [name])[name] for collection in built.found]
-        return np.concatenate(parts) if parts else np.empty(0)
 
     def _find(self, built: Built) -> None:
         """Get a projection's connections from NEST and match them to the rows of the table."""
         if built.epoch == self.epoch:
             return
         built.found = [selection.find(self._nest) for selection in built.selections]
-        parts = [_columns(collection, ["source", "target", "weight", "delay"]) for collection in built.found]
+        parts = [versions.connection_columns(collection, ["source", "target", "weight", "delay"]) for collection in built.found]
         source, target, weight, delay = (
             np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
             for name in ("source", "target", "weight", "delay")
@@ -243,25 +246,33 @@ class ConnectionStore:
         post = _positions(built.post_nodes, target)
         built.order = np.lexsort((weight, steps, pre, post))
         built.pre, built.post = pre[built.order].astype(np.int32), post[built.order].astype(np.int32)
-        built.weights, built.delays = weight[built.order], steps[built.order]
+        built.weights = weight[built.order] / built.factors(built.post)
+        built.delays = steps[built.order]
 
     def _match(self, built: Built, source: Any, target: Any, weight: FloatArray, steps: IntArray) -> None:
         table = built.spec.table
         assert built.pre is not None and built.post is not None
         if built.weights is None:
             assert table is not None
-            built.weights = np.broadcast_to(
-                np.asarray(table.columns["weight"], dtype=float) * built.factors(table.post), table.pre.shape
-            )
+            built.weights = np.asarray(table.columns["weight"], dtype=float)
+        weights = np.broadcast_to(built.weights * built.factors(built.post), built.pre.shape)
         delays = built.delays
         if delays is None:
             assert table is not None
             delays = table.delays.astype(np.int64)
         pre, post = built.pre_nodes[built.pre], built.post_nodes[built.post]
         # Parallel connections are told apart by delay, then weight; any that agree in both are interchangeable.
-        rows = np.lexsort((built.weights, delays, pre, post))
+        rows = np.lexsort((weights, delays, pre, post))
         there = np.lexsort((weight, steps, source, target))
-        if len(rows) != len(there) or (pre[rows] != source[there]).any() or (post[rows] != target[there]).any():
+        same = (
+            len(rows) == len(there)
+            and all(
+                np.array_equal(ours[rows], nests[there])
+                for ours, nests in ((pre, source), (post, target), (delays, steps))
+            )
+            and np.allclose(weights[rows], weight[there], rtol=1e-12, atol=0.0)
+        )
+        if not same:
             raise InternalError(
                 f"NEST holds {len(there)} connections for projection '{built.spec.label}', which are not the "
                 f"{len(rows)} of its table."
@@ -278,16 +289,10 @@ def check_signs(built: Built, weights: Any) -> None:
         wanted = "positive" if built.sign > 0 else "negative"
         wrong = float(weights.ravel()[np.argmax(weights.ravel() * built.sign < 0)])
         raise InvalidWeightError(
-            f"Projection '{built.spec.label}' has the weight {wrong}, but weights for the receptor "
+            f"Projection '{built.spec.label}' {'may draw' if built.spec.table is None else 'has'} the weight {wrong}, but weights for the receptor "
             f"'{built.spec.receptor}' must be {wanted} or zero: NEST chooses the receptor by the sign."
+            + (" Draw them from 'normal_clipped'." if np.isinf(wrong) else "")
         )
-
-
-def _columns(collection: Any, names: list[str]) -> dict[str, FloatArray]:
-    if not len(collection):
-        return {name: np.empty(0) for name in names}
-    found = collection.get(names)
-    return {name: np.atleast_1d(np.asarray(found[name], dtype=float)) for name in names}
 
 
 def _positions(nodes: IntArray, wanted: Any) -> IntArray:

@@ -118,10 +118,10 @@ OFF_GRID_TABLES: dict[str, Translation] = {
         native="iaf_psc_alpha_ps",
         states=(
             _V,
-            NativeState("isyn_exc", "I_syn_ex", "pA"),
-            NativeState("isyn_inh", "I_syn_in", "pA"),
-            NativeState("isyn_exc_rise", "dI_syn_ex", "pA/ms", recordable=False),
-            NativeState("isyn_inh_rise", "dI_syn_in", "pA/ms", recordable=False),
+            NativeState("isyn_exc", "I_syn_ex", "pA", settable=False),
+            NativeState("isyn_inh", "I_syn_in", "pA", settable=False),
+            NativeState("isyn_exc_rise", "dI_syn_ex", "pA/ms", settable=False, recordable=False),
+            NativeState("isyn_inh_rise", "dI_syn_in", "pA/ms", settable=False, recordable=False),
         ),
         grid=False,
     ),
@@ -135,3 +135,13 @@ RELAY = "parrot_neuron"
 
 SYNAPSES: dict[str, str] = {"StaticSynapse": "static_synapse"}
 """Synapse model name -> NEST's."""
+
+RULES = (
+    "AllToAllConnector",
+    "OneToOneConnector",
+    "FixedProbabilityConnector",
+    "FixedNumberPreConnector",
+    "FixedNumberPostConnector",
+    "FixedTotalNumberConnector",
+)
+"""Connectors that NEST can draw itself."""

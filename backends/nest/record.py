@@ -6,6 +6,7 @@ interval that has not ended, or has only just ended, are therefore taken from th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,10 +28,8 @@ class Clock(Protocol):
     lag: int
 
 
-class Reader(Protocol):
-    """Gives the present value of a state variable of some cells, in the model's unit."""
-
-    def __call__(self, cells: IntArray) -> FloatArray: ...
+Reader = Callable[[IntArray], FloatArray]
+"""Gives the present value of a state variable of some cells (indices), in the model's unit."""
 
 
 class SourceRecording:
@@ -97,7 +96,7 @@ class SpikeRecording:
         self._stored = [(times, cells)]
         in_steps = times / self._clock.dt - self._clock.lead_in
         steps = (np.ceil(in_steps - _GRID) if self._precise else np.rint(in_steps)).astype(np.int64)
-        order = np.lexsort((-in_steps, cells, steps))[::1] if self._precise else np.lexsort((cells, steps))
+        order = np.lexsort((in_steps, cells, steps)) if self._precise else np.lexsort((cells, steps))
         offsets = ((steps - in_steps) * self._clock.dt).clip(min=0.0)[order] if self._precise else None
         return Spikes(steps[order], cells[order], offsets)
 

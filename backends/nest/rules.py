@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pyNN.errors import CapabilityError
+from pyNN.nest.models import RULES
 from pyNN.network import ConnectionRule
 from pyNN.random import RandomDistribution
 
-RULES = (
-    "AllToAllConnector",
-    "OneToOneConnector",
-    "FixedProbabilityConnector",
-    "FixedNumberPreConnector",
-    "FixedNumberPostConnector",
-    "FixedTotalNumberConnector",
-)
-"""Connectors that NEST can draw."""
 DISTRIBUTIONS = ("uniform", "normal", "normal_clipped", "lognormal", "exponential")
 """Distributions of weights and delays that NEST can draw."""
 
@@ -94,14 +86,14 @@ def check_distribution(value: RandomDistribution) -> None:
         )
 
 
-def can_change_sign(value: Any) -> bool:
-    """Whether values on both sides of zero may be drawn."""
+def drawn_range(value: Any) -> tuple[float, float]:
+    """Smallest and largest number that may be drawn."""
     if not isinstance(value, RandomDistribution):
-        return False
+        return float(value), float(value)
     p = value.parameters
     if value.name in ("uniform", "normal_clipped"):
-        return bool(p["low"] < 0 < p["high"])
-    return value.name == "normal"
+        return float(p["low"]), float(p["high"])
+    return (-float("inf") if value.name == "normal" else 0.0), float("inf")
 
 
 def _whole_number(name: str, n: Any) -> int:

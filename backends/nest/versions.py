@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
+
+import numpy as np
 
 from pyNN.errors import BackendNotInstalledError, CapabilityError, SimulatorError
 from pyNN.parallel import launched_by_mpi
@@ -21,6 +25,7 @@ TICS_PER_MS = 1000
 VERBOSITIES = ("all", "debug", "status", "info", "progress", "deprecated", "warning", "error", "fatal", "quiet")
 """Names of nest.VerbosityLevel, from the most to the least talkative."""
 _LARGEST_TIC_MULTIPLE = 1000
+_CONNECTIONS_AT_ONCE = 100_000
 
 
 def load_nest() -> Any:
@@ -101,3 +106,20 @@ def reset_kernel(nest: Any, dt: float, threads: int, seed: int, verbosity: str) 
         nest.resolution = dt
     nest.local_num_threads = threads
     nest.rng_seed = seed
+
+
+def connection_columns(collection: Any, names: list[str]) -> dict[str, Any]:
+    """Attributes of the connections of a SynapseCollection as float64 arrays.
+
+    NEST makes a dictionary of ten entries for each connection; piece by piece they do not fill the memory. Its own
+    `get` goes over all of them several times.
+    """
+    kernel = importlib.import_module("nest.nestkernel_api")
+    connections = collection._datum
+    columns = {name: np.empty(len(connections)) for name in names}
+    for start in range(0, len(connections), _CONNECTIONS_AT_ONCE):
+        piece = connections[start : start + _CONNECTIONS_AT_ONCE]
+        found = kernel.llapi_get_connection_status(piece)
+        for name in names:
+            columns[name][start : start + len(piece)] = np.fromiter(map(itemgetter(name), found), float, len(piece))
+    return columns

@@ -1,0 +1,33 @@
+"""The built-in simulator: NumPy arrays, and kernels compiled from the models' equations."""
+
+from pyNN.common.namespace import *  # noqa: F403  the names that every backend has alike
+from pyNN.reference.backend import ReferenceBackend
+from pyNN.scripting import Script
+
+script = Script(ReferenceBackend())
+
+setup = script.setup
+end = script.end
+run = script.run
+run_for = script.run_for
+run_until = script.run_until
+reset = script.reset
+get_current_time = script.get_current_time
+get_time_step = script.get_time_step
+get_min_delay = script.get_min_delay
+get_max_delay = script.get_max_delay
+num_processes = script.num_processes
+rank = script.rank
+list_standard_models = script.list_standard_models
+create = script.create
+connect = script.connect
+set = script.set
+initialize = script.initialize
+record = script.record
+record_v = script.record_v
+record_gsyn = script.record_gsyn
+state = script.state
+Population = script.Population
+PopulationView = script.PopulationView
+Assembly = script.Assembly
+Projection = script.Projection

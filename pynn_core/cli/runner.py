@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     began = time.perf_counter()
     error = _attempt(script, backend, rest)
     elapsed = time.perf_counter() - began
-    simulation = module.script.simulation
+    simulation = _simulation_of(module)
     if observer.observation is None and simulation is not None and (mode == "check" or not error):
         # A script need not call end().
         observer.before_close(simulation)
@@ -61,6 +61,16 @@ def main(arguments: list[str]) -> int:
         print(f"{script} {why} of pyNN.{backend}.", file=sys.stderr)
         return EXIT_NOT_OBSERVED
     return 0
+
+
+def _simulation_of(module: Any) -> Any:
+    """The simulation of a backend's module, or None if the script has made none."""
+    from pyNN.errors import NotSetUpError
+
+    try:
+        return module.script.simulation
+    except NotSetUpError:
+        return None
 
 
 def _observer(mode: str) -> Any:

@@ -1,0 +1,24 @@
+"""The classes that do not depend on a backend; ``isinstance(p, pyNN.common.Population)`` holds for every backend's."""
+
+from pyNN.populations import (
+    ID,
+    Assembly,
+    BasePopulation,
+    IDMixin,
+    Population,
+    PopulationView,
+    is_conductance,
+)
+from pyNN.projections import Connection, Projection
+
+__all__ = [
+    "ID",
+    "Assembly",
+    "BasePopulation",
+    "Connection",
+    "IDMixin",
+    "Population",
+    "PopulationView",
+    "Projection",
+    "is_conductance",
+]

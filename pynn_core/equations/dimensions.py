@@ -90,7 +90,7 @@ def check_unit(unit: str, expression: Expression) -> None:
         dimension(unit)
     except UnitsError as error:
         text = expression.line.text
-        expression.line.fail(str(error), text.rindex(":") + 1, max(len(unit), 1))
+        expression.line.fail(str(error), text.index(unit, text.rindex(":")), max(len(unit), 1))
 
 
 def _terms(node: ast.expr) -> list[ast.expr]:

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from lazyarray import VectorizedIterable, partial_shape
@@ -98,7 +98,7 @@ def _check_count(n: Any) -> int:
 class AbstractRNG:
     """Base of all generators; a subclass implements `next`."""
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: SupportsIndex | None = None) -> None:
         self.seed: Any = _check_seed(seed)
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class AbstractRNG:
 
     def next(
         self,
-        n: int | None = None,
+        n: SupportsIndex | None = None,
         distribution: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         mask: Any = None,
@@ -124,7 +124,7 @@ class WrappedRNG(AbstractRNG):
 
     translations: Mapping[str, tuple[str, Mapping[str, str]]] = {}
 
-    def __init__(self, seed: int | None = None, parallel_safe: bool = True) -> None:
+    def __init__(self, seed: SupportsIndex | None = None, parallel_safe: bool = True) -> None:
         super().__init__(seed)
         self.parallel_safe = parallel_safe
         self.mpi_rank, self.num_processes = get_mpi_config()
@@ -133,7 +133,7 @@ class WrappedRNG(AbstractRNG):
 
     def next(
         self,
-        n: int | None = None,
+        n: SupportsIndex | None = None,
         distribution: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         mask: Any = None,
@@ -222,7 +222,7 @@ class NumpyRNG(WrappedRNG):
         "vonmises": ("vonmises", {"mu": "mu", "kappa": "kappa"}),
     }
 
-    def __init__(self, seed: int | None = None, parallel_safe: bool = True) -> None:
+    def __init__(self, seed: SupportsIndex | None = None, parallel_safe: bool = True) -> None:
         super().__init__(seed, parallel_safe)
         if self.seed is None:
             self.seed = _system_seed(shared=parallel_safe and self.num_processes > 1)
@@ -287,7 +287,7 @@ class GSLRNG(WrappedRNG):
     }
     """Order of the arguments of pygsl's functions, which take no names."""
 
-    def __init__(self, seed: int | None = None, type: str = "mt19937", parallel_safe: bool = True) -> None:
+    def __init__(self, seed: SupportsIndex | None = None, type: str = "mt19937", parallel_safe: bool = True) -> None:
         if not have_gsl:
             raise BackendNotInstalledError(
                 "GSLRNG needs the GNU Scientific Library and pygsl: pip install pygsl. NumpyRNG needs neither."
@@ -337,7 +337,7 @@ class NativeRNG(AbstractRNG):
 
     def next(
         self,
-        n: int | None = None,
+        n: SupportsIndex | None = None,
         distribution: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         mask: Any = None,
@@ -380,7 +380,7 @@ class RandomDistribution(VectorizedIterable):
         self._own_rng: NumpyRNG | None = None
         _check_parameters(distribution, self.parameters)
 
-    def next(self, n: int | None = None, mask: Any = None) -> Any:
+    def next(self, n: SupportsIndex | None = None, mask: Any = None) -> Any:
         """One number (n=None) or an array of `n`; `mask` selects among the n.
 
         They come in sequence from `rng`, or, without one, from a generator of this distribution's own.

@@ -10,8 +10,9 @@ of `pyNN.random.compiled`.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,11 @@ _BLOCK = 8192
 """Numbers worked out at a time: the intermediate arrays then stay in the processor's cache."""
 
 
-def derive_key(seed: int, *parts: int | str) -> int:
+def derive_key(seed: SupportsIndex, *parts: SupportsIndex | str) -> int:
     """A 64-bit key for a purpose, e.g. ``derive_key(seed, "poisson", population)``; different parts, different keys."""
     digest = hashlib.blake2b(digest_size=8)
     for part in (seed, *parts):
-        text = f"i{int(part)}" if not isinstance(part, str) else f"s{len(part)}:{part}"
+        text = f"i{operator.index(part)}" if not isinstance(part, str) else f"s{len(part)}:{part}"
         digest.update(text.encode() + b";")
     return int.from_bytes(digest.digest(), "little")
 

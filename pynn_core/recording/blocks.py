@@ -63,6 +63,17 @@ def _make_signal(trace: Trace, dt: float) -> Any:
     )
 
 
+def make_current_signal(name: str, values: FloatArray, dt: float) -> Any:
+    """The current of a source (nA) at 0, dt, 2 dt ... as a neo.AnalogSignal of one channel."""
+    import neo
+    import quantities as pq
+
+    period = pq.Quantity(float(time_of(1, dt)), pq.ms)
+    return neo.AnalogSignal(
+        np.array(values).reshape(-1, 1), units=pq.nA, t_start=pq.Quantity(0.0, pq.ms), sampling_period=period, name=name
+    )
+
+
 def _own_copy(values: FloatArray) -> FloatArray:
     """Neo keeps the array it is given, and a backend's buffer must not be reachable through a user's signal."""
     return np.array(values, dtype=float, order="C", copy=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from pyNN.backend import Settings
 from pyNN.nest.backend import NestBackend
 from pyNN.network import (

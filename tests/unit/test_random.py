@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from pyNN.random import (
     available_distributions,
 )
 
-PARAMETERS = {
+PARAMETERS: dict[str, dict[str, Any]] = {
     "binomial": {"n": 5, "p": 0.5},
     "gamma": {"k": 2.0, "theta": 0.5},
     "exponential": {"beta": 2.0},
@@ -33,7 +34,7 @@ PARAMETERS = {
 }
 
 # What PyNN 0.13.0 gives for NumpyRNG(42): five numbers, then one (n=None), then an array of one.
-PYNN = {
+PYNN: dict[str, tuple[list[float], float, float]] = {
     "binomial": ([2, 4, 3, 3, 1], 1, 1),
     "gamma": ([1.19683969, 0.74723237, 0.69114179, 0.69115115, 2.32485721], 1.433353115482111, 0.565539),
     "exponential": ([0.93853618, 6.02024286, 2.63349139, 1.82588511, 0.33924974], 0.33919258382921036, 0.11967754),
@@ -88,7 +89,7 @@ def _reference(name, p):
     }[name]()
 
 
-CASES = [
+CASES: list[tuple[str, dict[str, Any]]] = [
     *((name, p) for name, p in PARAMETERS.items() if name != "normal_clipped_to_boundary"),
     ("binomial", {"n": 100_000, "p": 0.01}),
     ("poisson", {"lambda_": 0.05}),
@@ -226,7 +227,7 @@ def test_counts():
     with pytest.raises(ValueError, match="not be negative; it is -1"):
         distribution.next(-1)
     with pytest.raises(ValueError, match="integer"):
-        distribution.next(2.5)
+        distribution.next(2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,19 @@ def test_parameters_representation_equality():
     assert repr(Cuboid(1, 2, 3)) == "Cuboid(width=1, height=2, depth=3)"
     assert Space("xy") == Space("xy", scale_factor=1)
     assert Space("xy") != Space("xz")
-    for bad in (lambda: Sphere(0), lambda: Cuboid(-1, 1, 1), lambda: RandomStructure(3), lambda: Grid2D(rng=3)):
-        with pytest.raises(InvalidParameterValueError):
-            bad()
-    with pytest.raises(InvalidParameterValueError, match="three numbers"):
-        RandomStructure(Sphere(1), origin=(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "match"),
+    [
+        (Sphere, {"radius": 0}, "radius must be greater than 0"),
+        (Cuboid, {"width": -1, "height": 1, "depth": 1}, "cannot be negative"),
+        (RandomStructure, {"boundary": 3}, "boundary is a Shape"),
+        (RandomStructure, {"boundary": Sphere(1), "origin": (0, 0)}, "three numbers"),
+        (RandomStructure, {"boundary": Sphere(1), "rng": 3}, "rng must be a generator"),
+        (Grid2D, {"rng": 3}, "rng must be a generator"),
+    ],
+)
+def test_bad_structures_and_shapes(kind, arguments, match):
+    with pytest.raises(InvalidParameterValueError, match=match):
+        kind(**arguments)

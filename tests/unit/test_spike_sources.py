@@ -127,7 +127,8 @@ BORDERS = {
 
 def reference_train(key, cell, rate_hz, until_ms):
     """Spike times of one cell by the definition: running sums of keyed exponential waiting times."""
-    times, t, k = [], 0.0, 0
+    times: list[float] = []
+    t, k = 0.0, 0
     while True:
         t = t + streams.exponentials(key, cell, k).item() / (rate_hz / 1000.0)
         if t > until_ms:

@@ -41,7 +41,8 @@ def test_the_second_process_does_not_import_sympy(tmp_path):
 
 
 def test_many_processes_at_once(tmp_path):
-    assert {finish(p) for p in [start(tmp_path) for _ in range(4)]} == {"['v'] 3 True"} or True
+    results = [finish(p) for p in [start(tmp_path) for _ in range(4)]]
+    assert {result.rsplit(" ", 1)[0] for result in results} == {"['v'] 3"}
     assert finish(start(tmp_path)) == "['v'] 3 False"
     assert not list(tmp_path.glob("*.tmp"))
 

@@ -1,0 +1,327 @@
+"""From what a script says to plain numbers: lazies evaluated, random values drawn, delays put on the grid, checks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from lazyarray import larray
+
+from pyNN.core import IndexBasedExpression, is_listlike
+from pyNN.errors import (
+    InvalidDelayError,
+    InvalidDimensionsError,
+    InvalidParameterValueError,
+    InvalidTimeError,
+    InvalidWeightError,
+    NonExistentParameterError,
+    RoundingWarning,
+)
+from pyNN.expressions import Expression
+from pyNN.models import BaseModelType, Definition, Receptor
+from pyNN.network import FloatArray, IntArray, Ragged, Value
+from pyNN.parameters import (
+    LazyArray,
+    ParameterSpace,
+    Sequence,
+    check_range,
+    draw_values,
+    lower_sequences,
+    lower_values,
+)
+from pyNN.random import RandomDistribution
+from pyNN.random.streams import derive_key
+
+_ON_GRID = 1e-6
+"""A time that is within this fraction of a step of the grid is on it: it is a rounding error of the script's."""
+
+
+def round_to_steps(time_ms: float, dt: float) -> int:
+    """The whole number of steps nearest to a time."""
+    return int(np.floor(time_ms / dt + 0.5 + 1e-9))
+
+
+def steps_of(time_ms: Any, dt: float, what: str) -> int:
+    """The number of steps in a duration or time; RoundingWarning if it is off the grid.
+
+    Raises InvalidTimeError for a negative time or something that is not a number.
+    """
+    try:
+        time = float(time_ms)
+    except (TypeError, ValueError) as error:
+        raise InvalidTimeError(f"{what} must be a number of ms, not {time_ms!r}.") from error
+    if not np.isfinite(time) or time < 0:
+        raise InvalidTimeError(f"{what} must be a finite number of ms and not negative; {time_ms!r} was given.")
+    steps = round_to_steps(time, dt)
+    if abs(time / dt - steps) > _ON_GRID * max(1.0, abs(steps)):
+        warnings.warn(
+            f"{what} = {time:g} ms is not a multiple of the time step; {steps * dt:g} ms is used.",
+            RoundingWarning,
+            stacklevel=4,
+        )
+    return steps
+
+
+# --- cells -------------------------------------------------------------------------------------------------------------
+
+
+def lower_parameters(model: BaseModelType, names: Any, size: int, seed: int, *stream: int | str) -> dict[str, Value]:
+    """Values of the parameters `names` of a model instance for `size` cells; random ones from keyed streams."""
+    space = model.parameter_space
+    values: dict[str, Value] = {}
+    for name in names:
+        declared = model.definition.parameters[name]
+        if declared.is_array:
+            values[name] = Ragged.from_list(lower_sequences(space[name], size))
+        else:
+            value = lower_values(space[name], size, derive_key(seed, "parameter", *stream, name))
+            check_range(name, value, declared, type(model).__name__)
+            values[name] = value
+    return values
+
+
+def checked_copy(model: BaseModelType, parameters: Mapping[str, Any], size: int) -> BaseModelType:
+    """A model of the same type that has the new values, checked; the given one stays what it is."""
+    for name in parameters:
+        if name not in model.definition.parameters:
+            raise NonExistentParameterError(name, type(model).__name__, model.definition.parameters)
+    new = object.__new__(type(model))
+    new.__dict__.update(model.__dict__)
+    declared = {name: model.definition.parameters[name].default for name in parameters}
+    schema = {name: kind for name, kind in model.get_schema().items() if name in parameters}
+    new.parameter_space = ParameterSpace(declared, schema, shape=(size,), component=type(model))
+    new.parameter_space.update(**parameters)
+    return new
+
+
+def lower_state(
+    definition: Definition, variable: str, value: Any, size: int, seed: int, *stream: int | str
+) -> float | FloatArray:
+    """Values of a state variable for `size` cells.
+
+    A RandomDistribution with an rng of its own is drawn from that rng in sequence, as in PyNN; one without from a keyed
+    stream. Raises NonExistentParameterError for a variable that the model does not have.
+    """
+    settable = [name for name, state in definition.states.items() if state.settable]
+    if variable not in settable:
+        raise NonExistentParameterError(variable, f"{definition.name} (state variables)", settable)
+    if isinstance(value, LazyArray) and not value.operations:
+        value = value.base_value
+    if isinstance(value, RandomDistribution) and value.rng is not None:
+        return np.asarray(value.next(size), dtype=float) if size else np.empty(0)
+    try:
+        return lower_values(value, size, derive_key(seed, "initialize", *stream, variable))
+    except InvalidDimensionsError as error:
+        raise InvalidDimensionsError(f"initialize({variable}=...): {error}") from error
+    except InvalidParameterValueError as error:
+        raise type(error)(f"initialize({variable}=...): {error}") from error
+
+
+def to_user(value: Value) -> Any:
+    """A lowered value as scripts see it: numbers, arrays, and Sequence objects for array-valued parameters."""
+    if isinstance(value, Ragged):
+        sequences = np.empty(len(value), dtype=object)
+        for i in range(len(value)):
+            sequences[i] = Sequence(value[i])
+        return sequences
+    return value
+
+
+def take(value: Value, where: IntArray) -> Value:
+    """The value for some cells."""
+    if isinstance(value, Ragged):
+        return Ragged.from_list([value[int(i)] for i in where])
+    return value if np.ndim(value) == 0 else np.asarray(value)[where]
+
+
+def put(old: Value, where: IntArray, new: Value, size: int) -> Value:
+    """`old`, for `size` cells, with the cells `where` changed; a scalar stays a scalar if all cells are changed."""
+    if len(where) == size and (np.ndim(new) == 0 if not isinstance(new, Ragged) else False):
+        return new
+    if isinstance(new, Ragged):
+        rows = [old[i] for i in range(size)] if isinstance(old, Ragged) else [np.empty(0)] * size
+        for k, i in enumerate(where):
+            rows[int(i)] = new[k]
+        return Ragged.from_list(rows)
+    values = np.array(np.broadcast_to(np.asarray(old, dtype=float), (size,)))
+    values[where] = new
+    return values
+
+
+# --- synapses ----------------------------------------------------------------------------------------------------------
+
+
+class Pairs:
+    """The connections that a value is wanted for: their indices and, on demand, their distances."""
+
+    def __init__(
+        self,
+        pre: Any,
+        post: Any,
+        shape: tuple[int, int],
+        distances: Callable[[Any, Any], FloatArray],
+        projection: Any = None,
+    ) -> None:
+        self.pre = np.asarray(pre)
+        self.post = np.asarray(post)
+        self.shape = shape
+        self.projection = projection
+        self._distances = distances
+        self._d: FloatArray | None = None
+        self._ordinals: IntArray | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.pre)
+
+    @property
+    def d(self) -> FloatArray:
+        """Distance of each pair."""
+        if self._d is None:
+            self._d = self._distances(self.pre, self.post)
+        return self._d
+
+    @property
+    def ordinals(self) -> IntArray:
+        """Number of each connection among those of its post cell; with the post index it keys a random value."""
+        if self._ordinals is None:
+            starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1))
+            self._ordinals = np.arange(self.size) - starts[self.post]
+        return self._ordinals
+
+
+def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:
+    """A number, or one number a connection, for a synaptic parameter.
+
+    `value` is a number, a list of one number a connection (in the order of `Projection.get(format="list")`), an array
+    of shape (pre, post), a RandomDistribution, a function of distance, an expression in d as text, or an
+    IndexBasedExpression. Raises InvalidParameterValueError, InvalidDimensionsError, ExpressionError.
+    """
+    result = _synaptic(name, value, pairs, key)
+    try:
+        numbers = np.asarray(result, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterValueError(f"{name} must be a number or numbers, not {value!r}.") from error
+    if numbers.ndim and numbers.shape != (pairs.size,):
+        raise InvalidDimensionsError(
+            f"{name}: {numbers.shape} values were given; possible are one number, one a connection "
+            f"({pairs.size}), or an array of shape (pre, post) = {pairs.shape}."
+        )
+    if np.isnan(numbers).any():
+        raise InvalidParameterValueError(f"{name} must be a number, and not NaN.")
+    return float(numbers) if numbers.ndim == 0 else numbers
+
+
+def _synaptic(name: str, value: Any, pairs: Pairs, key: int) -> Any:
+    if isinstance(value, LazyArray):
+        result = _synaptic(name, value.base_value, pairs, key)
+        for k, (operation, operand) in enumerate(value.operations):
+            if operand is None:
+                result = operation(result)
+            elif isinstance(operand, larray):
+                result = operation(result, _synaptic(name, operand, pairs, derive_key(key, "operand", k)))
+            else:
+                result = operation(result, operand)
+        return result
+    if isinstance(value, RandomDistribution):
+        return draw_values(value, pairs.post, pairs.ordinals, key)
+    if isinstance(value, str):
+        value = Expression(value, ("d",))
+    if isinstance(value, Expression):
+        return value(pairs.d)
+    if isinstance(value, IndexBasedExpression):
+        value.projection = pairs.projection
+        return value(pairs.pre, pairs.post)
+    if callable(value):
+        return _of_distance(value, pairs.d)
+    if isinstance(value, (list, tuple, np.ndarray)) or is_listlike(value):
+        array = np.asarray(value, dtype=float)
+        return array[pairs.pre, pairs.post] if array.shape == pairs.shape and array.ndim == 2 else array
+    return value
+
+
+def _of_distance(function: Callable[[Any], Any], d: FloatArray) -> Any:
+    try:
+        result = np.asarray(function(d), dtype=float)
+    except Exception:
+        # A function for single numbers (with `if`, or math.exp) fails on an array; what is really wrong with it shows
+        # in the calls below.
+        result = None
+    if result is not None and result.shape in ((), d.shape):
+        return result
+    return np.array([function(float(x)) for x in d], dtype=float)
+
+
+def lower_delays(
+    value: Any, pairs: Pairs, key: int, dt: float, lowest: int | None, highest: int | None, label: str
+) -> Any:
+    """Delays in steps: an int or an int32 array. None means the smallest delay of the simulation.
+
+    Raises InvalidDelayError for delays under the time step, under `lowest` or over `highest` steps; RoundingWarning
+    where a delay is not on the grid.
+    """
+    if value is None or (isinstance(value, LazyArray) and value.base_value is None):
+        return lowest or 1
+    times = np.asarray(lower_synaptic("delay", value, pairs, key))
+    if times.size and not np.isfinite(times).all():
+        raise InvalidDelayError(f"{label}: a delay must be a finite number of ms.")
+    steps = np.floor(times / dt + 0.5 + 1e-9)
+    if times.size:
+        smallest, largest = float(np.min(times)), float(np.max(times))
+        if np.min(steps) < 1:
+            raise InvalidDelayError(
+                f"{label}: a delay of {smallest:g} ms is under the time step. Delays must be at least {dt:g} ms: make "
+                "them longer, or say setup(timestep=...) with a smaller step."
+            )
+        if lowest is not None and np.min(steps) < lowest:
+            raise InvalidDelayError(
+                f"{label}: a delay of {smallest:g} ms is under min_delay = {lowest * dt:g} ms, which setup() was given. "
+                f"Say setup(min_delay={smallest:g}) or min_delay='auto', or make the delay longer."
+            )
+        if highest is not None and np.max(steps) > highest:
+            raise InvalidDelayError(
+                f"{label}: a delay of {largest:g} ms is over max_delay = {highest * dt:g} ms, which setup() was given. "
+                f"Say setup(max_delay={largest:g}) or max_delay='auto', or make the delay shorter."
+            )
+        if np.max(np.abs(times / dt - steps)) > _ON_GRID * max(1.0, float(np.max(steps))):
+            warnings.warn(
+                f"{label}: delays are rounded to multiples of the time step, {dt:g} ms.", RoundingWarning, stacklevel=5
+            )
+    return int(steps) if steps.ndim == 0 else steps.astype(np.int32)
+
+
+def check_weights(weights: Any, receptor_name: str, receptor: Receptor, label: str, safe: bool = True) -> None:
+    """Raise InvalidWeightError for weights that are not finite or, if `safe`, of the wrong sign for the receptor."""
+    values = np.asarray(weights)
+    if values.size == 0:
+        return
+    if not np.isfinite(values).all():
+        raise InvalidWeightError(f"{label}: weights must be finite numbers.")
+    if not safe or receptor.sign == 0:
+        return
+    wrong = values[values < 0] if receptor.sign > 0 else values[values > 0]
+    if wrong.size:
+        rule = "zero or positive" if receptor.sign > 0 else "zero or negative"
+        raise InvalidWeightError(
+            f"{label}: a weight of {float(wrong[0]):g} {receptor.unit} has the wrong sign. Weights of "
+            f"{receptor.kind}-based '{receptor_name}' synapses must be {rule}. Change the sign or the receptor_type."
+        )
+
+
+def choose_receptor(receptors: Mapping[str, Receptor], weights: Any, label: str) -> str:
+    """The receptor that a projection without receptor_type uses: by the sign of the weights where that decides."""
+    names = list(receptors)
+    values = np.asarray(weights)
+    if not names or not values.size or receptors[names[0]].sign == 0 or not (values < 0).any():
+        return names[0]
+    negative = [name for name in names if receptors[name].sign < 0]
+    if not negative:
+        return names[0]
+    if (values > 0).any():
+        raise InvalidWeightError(
+            f"{label}: the weights are partly positive and partly negative, so the receptor cannot be told from them. "
+            "Make one projection of each sign, or say receptor_type=..."
+        )
+    return negative[0]

@@ -1,0 +1,967 @@
+"""Populations, views and assemblies: groups of cells, as index arrays over one description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN import descriptions
+from pyNN.errors import (
+    ConnectionError,
+    InvalidDimensionsError,
+    InvalidModelError,
+    InvalidParameterValueError,
+    NonExistentParameterError,
+    NotLocalError,
+    PyNNError,
+)
+from pyNN.lowering import checked_copy, lower_parameters, lower_state, put, take, to_user
+from pyNN.models import BaseCellType, Definition, instantiate
+from pyNN.network import FloatArray, IntArray, PopulationSpec
+from pyNN.parameters import LazyArray, simplify_parameter_array
+from pyNN.random import NumpyRNG
+from pyNN.random.streams import derive_key, uniforms
+from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
+from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
+
+if TYPE_CHECKING:
+    from pyNN.simulation import Simulation
+
+
+class CellIndexError(PyNNError, IndexError):
+    """An index beyond the cells that there are."""
+
+
+class IDMixin:
+    """What a single cell can do. Its parameters are attributes: ``p[3].tau_m = 10.0``."""
+
+    parent: Population
+
+    @property
+    def _index(self) -> int:
+        return int(self) - self.parent.first_id  # type: ignore[call-overload]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "parent":
+            raise AttributeError(name)
+        return self.as_view().get(name, simplify=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("parent", "position"):
+            object.__setattr__(self, name, value)
+        else:
+            self.set_parameters(**{name: value})
+
+    def set_parameters(self, **parameters: Any) -> None:
+        """Set parameters of this cell; raises NonExistentParameterError for a name that its type does not have."""
+        self.as_view().set(**parameters)
+
+    def get_parameters(self) -> dict[str, Any]:
+        """All parameters of this cell by name."""
+        view = self.as_view()
+        return {name: view.get(name, simplify=True) for name in self.celltype.get_parameter_names()}
+
+    @property
+    def celltype(self) -> BaseCellType:
+        return self.parent.celltype
+
+    @property
+    def is_standard_cell(self) -> bool:
+        from pyNN.standardmodels.base import StandardCellType
+
+        return isinstance(self.celltype, StandardCellType)
+
+    @property
+    def local(self) -> bool:
+        """Whether this cell lives on this MPI rank."""
+        return self.parent.is_local(self)
+
+    @property
+    def position(self) -> FloatArray:
+        """x, y, z."""
+        return self.parent.positions[:, self._index].copy()
+
+    @position.setter
+    def position(self, position: Any) -> None:
+        self.parent._set_position(self._index, position)
+
+    def get_initial_value(self, variable: str) -> float:
+        """The value that a state variable has at t = 0."""
+        return float(np.asarray(self.as_view().initial_values[variable].evaluate(simplify=False))[0])
+
+    def set_initial_value(self, variable: str, value: float) -> None:
+        """Set the value that a state variable has at t = 0, and has now."""
+        self.as_view().initialize(**{variable: value})
+
+    def inject(self, current_source: Any, location: Any = None) -> None:
+        """Inject a current into this cell."""
+        if location is not None:
+            raise InvalidParameterValueError(f"location={location!r}: this cell is a point and has no locations.")
+        self.as_view().inject(current_source)
+
+    def as_view(self) -> PopulationView:
+        """A view that holds only this cell."""
+        return self.parent[[self._index]]
+
+    def __reduce__(self) -> Any:
+        return (int, (int(self),))  # type: ignore[call-overload]
+
+
+class ID(IDMixin, int):
+    """Global number of a cell, with access to its parameters."""
+
+    def __new__(cls, number: int, parent: Population) -> ID:
+        self = int.__new__(cls, number)
+        object.__setattr__(self, "parent", parent)
+        return self
+
+
+class CellIDs(np.ndarray):
+    """An array of cell ids; one element is an ID object, made when it is asked for."""
+
+    _owner: Any
+
+    @classmethod
+    def make(cls, ids: IntArray, owner: Any) -> CellIDs:
+        self = np.asarray(ids).view(cls)
+        self._owner = owner
+        return self
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self._owner = getattr(obj, "_owner", None)
+
+    def __getitem__(self, index: Any) -> Any:
+        result = super().__getitem__(index)
+        return self._owner(int(result)) if isinstance(result, np.integer) and self._owner is not None else result
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._owner(int(i)) if self._owner is not None else i for i in self.view(np.ndarray))
+
+
+Part = tuple["Population", IntArray, IntArray]
+"""A population, indices in it, and their positions in the group they are a part of."""
+
+
+class BasePopulation:
+    """What populations, views and assemblies share: a group of cells in an order."""
+
+    label: str
+    annotations: dict[str, Any]
+
+    # --- the cells ---------------------------------------------------------------------------------------------
+
+    def _parts(self) -> list[Part]:
+        raise NotImplementedError
+
+    @property
+    def _simulation(self) -> Simulation:
+        raise NotImplementedError
+
+    def _id(self, number: int) -> ID:
+        for population in self._roots():
+            if population.first_id <= number < population.first_id + population.size:
+                return ID(number, population)
+        raise CellIndexError(f"There is no cell with id {number} in '{self.label}'.")
+
+    def _roots(self) -> list[Population]:
+        return list({id(population): population for population, _, _ in self._parts()}.values())
+
+    @property
+    def ids(self) -> IntArray:
+        """Global ids of the cells as plain integers, shape (size,)."""
+        result = np.empty(self.size, dtype=np.int64)
+        for population, indices, positions in self._parts():
+            result[positions] = population.first_id + indices
+        return result
+
+    @property
+    def size(self) -> int:
+        """Number of cells, on all MPI ranks together."""
+        raise NotImplementedError
+
+    @property
+    def all_cells(self) -> CellIDs:
+        """Ids of all cells."""
+        return CellIDs.make(self.ids, self._id)
+
+    @property
+    def local_cells(self) -> CellIDs:
+        """Ids of the cells of this MPI rank."""
+        return CellIDs.make(self.ids[self._mask_local], self._id)
+
+    @property
+    def _mask_local(self) -> NDArray[np.bool_]:
+        return np.ones(self.size, dtype=bool)
+
+    @property
+    def local_size(self) -> int:
+        return int(self._mask_local.sum())
+
+    @property
+    def first_id(self) -> int:
+        return int(self.ids.min())
+
+    @property
+    def last_id(self) -> int:
+        return int(self.ids.max())
+
+    def all(self) -> Iterator[ID]:
+        """Iterate over the cells of all ranks."""
+        return iter(self.all_cells)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[ID]:
+        return iter(self.local_cells)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def is_local(self, id: int) -> bool:
+        """Whether the cell with this id lives on this rank; CellIndexError if it is not one of these cells."""
+        return bool(self._mask_local[self.id_to_index(id)])
+
+    def id_to_index(self, id: Any) -> Any:
+        """Position in this group of a cell, or of each of several, given by id."""
+        wanted = np.atleast_1d(np.asarray(id, dtype=np.int64))
+        ids = self.ids
+        order = np.argsort(ids, kind="stable")
+        where = np.searchsorted(ids, wanted, sorter=order)
+        found = order[np.minimum(where, max(self.size - 1, 0))] if self.size else np.zeros(wanted.shape, dtype=int)
+        if not self.size or not (ids[found] == wanted).all():
+            missing = wanted if not self.size else wanted[ids[found] != wanted]
+            raise CellIndexError(f"There is no cell with id {int(missing[0])} in '{self.label}' ({self._id_range()}).")
+        return int(found[0]) if np.ndim(id) == 0 else found
+
+    def _id_range(self) -> str:
+        return f"ids {self.first_id} to {self.last_id}" if self.size else "it is empty"
+
+    def _selected(self, index: Any) -> IntArray:
+        """Ascending positions that a slice, mask or list selects."""
+        if isinstance(index, slice):
+            return np.arange(self.size)[index] if (index.step or 1) > 0 else np.sort(np.arange(self.size)[index])
+        chosen = np.asarray(list(index) if isinstance(index, (tuple, set, range)) else index)
+        if chosen.dtype == bool:
+            if chosen.shape != (self.size,):
+                raise InvalidDimensionsError(
+                    f"A mask for '{self.label}' needs {self.size} values, one a cell; {chosen.shape} were given."
+                )
+            return np.flatnonzero(chosen)
+        if chosen.size == 0:
+            return np.empty(0, dtype=np.int64)
+        if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+            raise InvalidParameterValueError(
+                f"Cells are selected by an integer, a slice, a list of integers or a mask, not {index!r}."
+            )
+        if chosen.min() < -self.size or chosen.max() >= self.size:
+            raise CellIndexError(f"Index {int(chosen.max())} is out of range: '{self.label}' has {self.size} cells.")
+        return np.unique(np.where(chosen < 0, chosen + self.size, chosen))
+
+    def _cell(self, index: Any) -> ID:
+        position = int(index)
+        if not -self.size <= position < self.size:
+            raise CellIndexError(f"Index {position} is out of range: '{self.label}' has {self.size} cells.")
+        return self._id(int(self.ids[position]))
+
+    # --- parameters and state ----------------------------------------------------------------------------------
+
+    def get(self, parameter_names: Any, gather: bool = False, simplify: bool = True) -> Any:
+        """Values of a parameter, or of each of a list of parameters.
+
+        Each is one number where all cells have the same (unless `simplify` is False), otherwise an array of shape
+        (size,); array-valued parameters give Sequence objects. Raises NonExistentParameterError.
+        """
+        if isinstance(parameter_names, str):
+            return self._get(parameter_names, simplify)
+        return [self._get(name, simplify) for name in parameter_names]
+
+    def _get(self, name: str, simplify: bool) -> Any:
+        for population, _, _ in self._parts():
+            if name not in population.definition.parameters:
+                raise NonExistentParameterError(
+                    name, type(population.celltype).__name__, population.definition.parameters
+                )
+        result: Any = np.empty(self.size, dtype=float)
+        for population, indices, positions in self._parts():
+            values = to_user(take(population._spec.parameters[name], indices))
+            if getattr(values, "dtype", None) == object and result.dtype != object:
+                result = result.astype(object)
+            result[positions] = values
+        return simplify_parameter_array(result) if simplify else result
+
+    def set(self, **parameters: Any) -> None:
+        """Set parameters; what a running simulation has of them changes from the next time step.
+
+        A value is a number, a list or array of one number a cell, a RandomDistribution, or a function of the index.
+        Nothing is changed if any of it is wrong: NonExistentParameterError, InvalidDimensionsError or
+        InvalidParameterValueError.
+        """
+        draw = self._simulation.next_draw()
+        seed = self._simulation.settings.rng_seed
+        changes = []
+        models = {id(population.celltype): population.celltype for population in self._roots()}
+        for model in models.values():
+            checked = checked_copy(model, parameters, self.size)
+            lowered = lower_parameters(checked, parameters, self.size, seed, "set", draw)
+            changes += [
+                (population, indices, name, take(value, positions))
+                for population, indices, positions in self._parts()
+                if population.celltype is model
+                for name, value in lowered.items()
+            ]
+        for population, indices, name, value in changes:
+            population._write(name, indices, value, population._spec.parameters)
+
+    def initialize(self, **initial_values: Any) -> None:
+        """Set the values that state variables have at t = 0; in a simulation that has run, also their present values.
+
+        A value is a number, an array of one number a cell, a RandomDistribution, or a function of the index. Raises
+        NonExistentParameterError for a variable that the cells do not have.
+        """
+        draw = self._simulation.next_draw()
+        seed = self._simulation.settings.rng_seed
+        changes = []
+        for variable, value in initial_values.items():
+            for definition in {p.definition.name: p.definition for p in self._roots()}.values():
+                lowered = lower_state(definition, variable, value, self.size, seed, draw)
+                changes += [
+                    (population, indices, variable, take(lowered, positions))
+                    for population, indices, positions in self._parts()
+                    if population.definition.name == definition.name
+                ]
+        for population, indices, variable, lowered_value in changes:
+            population._write(variable, indices, lowered_value, population._spec.initial_values)
+
+    @property
+    def initial_values(self) -> dict[str, LazyArray]:
+        """Values of the state variables at t = 0 by name."""
+        names: list[str] = []
+        for population, _, _ in self._parts():
+            names += [n for n, s in population.definition.states.items() if s.settable and n not in names]
+        values = {}
+        for name in names:
+            array = np.full(self.size, np.nan)
+            for population, indices, positions in self._parts():
+                if name in population._spec.initial_values:
+                    array[positions] = take(population._spec.initial_values[name], indices)
+            simple = simplify_parameter_array(array)
+            values[name] = LazyArray(simple, shape=(self.size,), dtype=float)
+        return values
+
+    def inject(self, current_source: Any) -> None:
+        """Inject a current into all these cells; TypeError where they cannot take one (spike sources)."""
+        if not self.injectable:
+            raise InvalidModelError(f"No current can be injected into '{self.label}': spike sources have no membrane.")
+        current_source._inject(self._simulation, self.ids)
+
+    # --- properties of the cell type -----------------------------------------------------------------------------
+
+    @property
+    def conductance_based(self) -> bool:
+        """Whether all cells have conductance-based synapses."""
+        return all(p.definition.conductance_based for p in self._roots())
+
+    @property
+    def injectable(self) -> bool:
+        return all(p.definition.injectable for p in self._roots())
+
+    @property
+    def receptor_types(self) -> tuple[str, ...]:
+        """Names of the receptors that all these cells have."""
+        roots = self._roots()
+        common = [set(p.definition.receptors) for p in roots]
+        return tuple(name for name in roots[0].definition.receptors if all(name in c for c in common)) if roots else ()
+
+    def can_record(self, variable: str, location: Any = None) -> bool:
+        """Whether all cells can have `variable` recorded."""
+        return all(p.celltype.can_record(variable, location) for p in self._roots())
+
+    def find_units(self, variable: str) -> str:
+        """Unit of a state variable or parameter."""
+        units = {p.definition.units.get(variable) for p in self._roots()}
+        if variable == "spikes":
+            return "ms"
+        if None in units or len(units) != 1:
+            raise NonExistentParameterError(variable, self.label, self._roots()[0].definition.units if units else ())
+        return str(units.pop())
+
+    # --- space ---------------------------------------------------------------------------------------------------
+
+    @property
+    def positions(self) -> FloatArray:
+        """Positions of the cells, shape (3, size)."""
+        result = np.empty((3, self.size))
+        for population, indices, positions in self._parts():
+            result[:, positions] = population._all_positions()[:, indices]
+        return result
+
+    @property
+    def position_generator(self) -> Any:
+        """A function i -> position of cell i."""
+        positions = self.positions
+        return lambda i: positions.T[i]
+
+    def nearest(self, position: Any) -> ID:
+        """The cell nearest to a point (x, y, z)."""
+        point = np.asarray(position, dtype=float).reshape(3, 1)
+        if not self.size:
+            raise CellIndexError(f"'{self.label}' has no cells, so none is the nearest.")
+        return self._cell(int(np.argmin(((self.positions - point) ** 2).sum(axis=0))))
+
+    def save_positions(self, file: Any) -> None:
+        """Write a text file (or pyNN.recording.files object) with the columns index x y z."""
+        from pyNN.recording.files import StandardTextFile
+
+        target = StandardTextFile(file, mode="w") if isinstance(file, str) else file
+        ids = np.arange(self.size, dtype=float)
+        target.write(np.vstack([ids, self.positions]).T, {"population": self.label})
+        target.close()
+
+    def sample(self, n: int, rng: Any = None) -> PopulationView | Assembly:
+        """A view of n cells chosen at random without repetition."""
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= self.size:
+            raise InvalidParameterValueError(f"A sample of '{self.label}' has 0 to {self.size} cells, not {n!r}.")
+        if rng is None:
+            simulation = self._simulation
+            key = derive_key(simulation.settings.rng_seed, "sample", simulation.next_draw())
+            order = np.argsort(uniforms(key, np.arange(self.size), 0), kind="stable")
+        elif isinstance(rng, NumpyRNG):
+            order = np.asarray(rng.permutation(np.arange(self.size)))
+        else:
+            order = np.argsort(np.asarray(rng.next(self.size)), kind="stable")
+        return self[np.sort(order[: int(n)])]
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Assembly:
+        if not isinstance(other, BasePopulation):
+            return NotImplemented
+        return _assembly_class(self)(self, other)
+
+    def annotate(self, **annotations: Any) -> None:
+        """Attach information, which recorded data carry too."""
+        self.annotations.update(annotations)
+
+    # --- recording -----------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        variables: Any,
+        to_file: Any = None,
+        sampling_interval: float | None = None,
+        locations: Any = None,
+    ) -> None:
+        """Record variables ("spikes", "v" ...: a name or a list) of these cells; None stops all recording.
+
+        `sampling_interval` in ms, a multiple of the time step. `to_file`: a file that end() writes. Raises
+        RecordingError, which lists what can be recorded.
+        """
+        for population, indices, _ in self._parts():
+            population.recorder.record(variables, indices, to_file, sampling_interval, locations)
+
+    def get_data(
+        self, variables: Any = "all", gather: bool = True, clear: bool = False, locations: Any = None,
+        annotations: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """What has been recorded from these cells, as a neo.Block with one segment for each run between resets."""
+        raise NotImplementedError
+
+    def write_data(
+        self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False,
+        annotations: Mapping[str, Any] | None = None, locations: Any = None,
+    ) -> None:
+        """Write what has been recorded to a file (format by extension: .nix, .h5, .nwb, .pkl, .mat) or a Neo IO."""
+        raise NotImplementedError
+
+    def get_spike_counts(self, gather: bool = True) -> dict[int, int]:
+        """Number of recorded spikes of each cell since the start of the run, by id."""
+        counts: dict[int, int] = {}
+        for population, indices, _ in self._parts():
+            counts.update(population.recorder.spike_counts(indices, gather))
+        return counts
+
+    def mean_spike_count(self, gather: bool = True) -> float:
+        """Mean number of recorded spikes a cell."""
+        counts = self.get_spike_counts(gather)
+        return float(sum(counts.values())) / len(counts) if counts else 0.0
+
+
+def _assembly_class(group: BasePopulation) -> type[Assembly]:
+    root = group if isinstance(group, Assembly) else group._roots()[0] if group._roots() else group
+    script = getattr(root, "_script", None)
+    return script.Assembly if script is not None else Assembly
+
+
+class _OnePopulation(BasePopulation):
+    """Cells of one population: the population itself, or a view of it."""
+
+    _script: ClassVar[Any] = None
+
+    @property
+    def _root(self) -> Population:
+        raise NotImplementedError
+
+    @property
+    def _simulation(self) -> Simulation:
+        self._root._owner.require_open()
+        return self._root._owner
+
+    @property
+    def celltype(self) -> BaseCellType:
+        return self._root._celltype
+
+    @property
+    def definition(self) -> Definition:
+        return self._root._celltype.definition
+
+    @property
+    def recorder(self) -> Recorder:
+        return self._root._recorder
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (int, np.integer)) and not isinstance(index, (bool, np.bool_)):
+            return self._cell(index)
+        return _view_class(self)(self, index)
+
+    def get_data(
+        self, variables: Any = "all", gather: bool = True, clear: bool = False, locations: Any = None,
+        annotations: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return self.recorder.get(variables, self._indices_or_none(), gather, clear, annotations, locations)
+
+    def write_data(
+        self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False,
+        annotations: Mapping[str, Any] | None = None, locations: Any = None,
+    ) -> None:
+        self.recorder.write(io, variables, self._indices_or_none(), gather, clear, annotations, locations)
+
+    def _indices_or_none(self) -> IntArray | None:
+        return None if isinstance(self, Population) else self._parts()[0][1] if self._parts() else np.empty(0, int)
+
+
+def _view_class(group: _OnePopulation) -> type[PopulationView]:
+    script = group._root._script
+    return script.PopulationView if script is not None else PopulationView
+
+
+class Population(_OnePopulation):
+    """A group of cells of one type.
+
+    `size`: how many, or a tuple of one to three numbers, which puts the cells on a line or a grid of those dimensions.
+    `cellclass`: a cell type such as ``sim.IF_cond_exp(tau_m=10.0)``; a class (with `cellparams`, a dictionary) is
+    accepted too. `structure`: a pyNN.space structure for the positions. `initial_values`: values of state variables at
+    t = 0. `native=True` lets the backend use its own generator for a random spike source.
+    """
+
+    def __init__(
+        self,
+        size: Any,
+        cellclass: Any,
+        cellparams: Mapping[str, Any] | None = None,
+        structure: BaseStructure | None = None,
+        initial_values: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        native: bool | None = None,
+    ) -> None:
+        simulation: Simulation = self._script.simulation
+        count, structure = _size_and_structure(size, structure)
+        celltype = instantiate(cellclass, cellparams)
+        simulation.require_model(celltype.definition)
+        number = len(simulation.populations)
+        self._owner = simulation
+        self._celltype = celltype
+        self.label = f"population{number}" if label is None else str(label)
+        self.annotations = {}
+        self._structure = structure
+        self._positions: FloatArray | None = None
+        seed = simulation.settings.rng_seed
+        definition = celltype.definition
+        checked = checked_copy(celltype, _given(celltype), count)
+        states = {name: state.initial for name, state in definition.states.items()}
+        initial: dict[str, Any] = dict(states)
+        for variable, value in (initial_values or {}).items():
+            initial[variable] = lower_state(definition, variable, value, count, seed, "population", number)
+        self._spec = PopulationSpec(
+            id=number,
+            label=self.label,
+            model=definition,
+            size=count,
+            first_id=simulation.network.size,
+            parameters=lower_parameters(checked, definition.parameters, count, seed, "population", number),
+            initial_values=initial,
+            native=(simulation.native if native is None else bool(native)) and bool(definition.source),
+        )
+        self._recorder = Recorder(simulation, self)
+        simulation.add_population(self, self._spec)
+
+    @property
+    def id(self) -> int:
+        """Position among the populations of the simulation."""
+        return self._spec.id
+
+    @property
+    def size(self) -> int:
+        return self._spec.size
+
+    @property
+    def first_id(self) -> int:
+        return self._spec.first_id
+
+    @property
+    def last_id(self) -> int:
+        return self._spec.first_id + self._spec.size - 1
+
+    @property
+    def _root(self) -> Population:
+        return self
+
+    def _parts(self) -> list[Part]:
+        everything = np.arange(self._spec.size)
+        return [(self, everything, everything)]
+
+    def id_to_local_index(self, id: Any) -> Any:
+        """Position of cells, given by id, among those of this rank."""
+        position = np.asarray(self.id_to_index(id))
+        if not self._mask_local[position].all():
+            raise NotLocalError(f"Cell {id} of '{self.label}' lives on another MPI rank.")
+        local = (np.cumsum(self._mask_local) - 1)[position]
+        return int(local) if np.ndim(id) == 0 else local
+
+    def _write(self, name: str, indices: IntArray, value: Any, store: dict[str, Any]) -> None:
+        """Change the description, and the simulation if it exists already."""
+        store[name] = put(store[name], indices, value, self.size)
+        # What has not been built yet takes its values from the description.
+        session = self._owner.built_session
+        if session is not None and len(indices):
+            session.write_cells(self._spec.id, name, np.asarray(indices, dtype=np.int64), value)
+
+    # --- space ---------------------------------------------------------------------------------------------------
+
+    def _all_positions(self) -> FloatArray:
+        if self._positions is None:
+            structure = self._structure if self._structure is not None else Line()
+            key = derive_key(self._owner.settings.rng_seed, "positions", self._spec.id)
+            self._positions = np.asarray(structure.keyed_positions(self.size, key), dtype=float)
+        return self._positions
+
+    @property
+    def positions(self) -> FloatArray:
+        """Positions of the cells, shape (3, size). Assigning an array of that shape copies it and drops `structure`."""
+        return self._all_positions()
+
+    @positions.setter
+    def positions(self, positions: Any) -> None:
+        array = np.array(positions, dtype=float)
+        if array.shape != (3, self.size):
+            raise InvalidDimensionsError(f"Positions of '{self.label}' have shape (3, {self.size}), not {array.shape}.")
+        self._structure = None
+        self._positions = array
+
+    def _set_position(self, index: int, position: Any) -> None:
+        point = np.asarray(position, dtype=float)
+        if point.shape != (3,):
+            raise InvalidDimensionsError(f"A position is three numbers x, y, z, not {position!r}.")
+        self._all_positions()[:, index] = point
+
+    @property
+    def structure(self) -> BaseStructure | None:
+        """The structure that made the positions; None if they were assigned. Assigning one makes new positions."""
+        return self._structure if self._structure is not None or self._positions is not None else Line()
+
+    @structure.setter
+    def structure(self, structure: BaseStructure) -> None:
+        if not isinstance(structure, BaseStructure):
+            raise InvalidModelError(f"A structure is a pyNN.space structure such as Grid2D(), not {structure!r}.")
+        self._structure = structure
+        self._positions = None
+
+    def describe(self, template: str | None = "population_default.txt", engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary."""
+        context: dict[str, Any] = {
+            "label": self.label,
+            "celltype": self.celltype.describe(template=None),
+            "structure": None,
+            "size": self.size,
+            "size_local": self.local_size,
+            "first_id": self.first_id,
+            "last_id": self.last_id,
+            "annotations": dict(self.annotations),
+        }
+        if self._structure is not None:
+            context["structure"] = self._structure.describe(template=None)
+        return descriptions.render(engine, template, context)
+
+    def __repr__(self) -> str:
+        return f"Population({self.size}, {type(self.celltype).__name__}(<parameters>), label={self.label!r})"
+
+
+def _given(celltype: BaseCellType) -> dict[str, Any]:
+    return dict(celltype.parameter_space.items())
+
+
+def _size_and_structure(size: Any, structure: BaseStructure | None) -> tuple[int, BaseStructure | None]:
+    if structure is not None and not isinstance(structure, BaseStructure):
+        raise InvalidModelError(f"structure must be a pyNN.space structure such as Grid2D(), not {structure!r}.")
+    if isinstance(size, (int, np.integer)) and not isinstance(size, bool):
+        if size < 0:
+            raise InvalidParameterValueError(f"A population has 0 or more cells, not {size}.")
+        return int(size), structure
+    numbers = size if isinstance(size, tuple) else ()
+    if not 1 <= len(numbers) <= 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in numbers):
+        raise InvalidParameterValueError(
+            f"The size of a population is a whole number, or a tuple of one to three of them, not {size!r}."
+        )
+    if structure is not None:
+        raise InvalidParameterValueError(
+            f"size={size!r} puts the cells on a grid, so structure={structure!r} has no place. Give one of the two."
+        )
+    n = [int(number) for number in numbers]
+    grid: BaseStructure
+    if len(n) == 1:
+        grid = Line()
+    elif len(n) == 2:
+        grid = Grid2D(n[0] / n[1])
+    else:
+        grid = Grid3D(n[0] / n[1], n[0] / n[2])
+    return int(np.prod(n)), grid
+
+
+class PopulationView(_OnePopulation):
+    """Some cells of a population, in ascending order; changes through the view are changes of the population.
+
+    `parent`: a population or another view. `selector`: a slice, a list of indices, a boolean mask, all within the
+    parent; a cell that is named twice is in the view once.
+    """
+
+    def __init__(self, parent: _OnePopulation, selector: Any, label: str | None = None) -> None:
+        if not isinstance(parent, _OnePopulation):
+            raise InvalidModelError(f"A view is of a Population or another view, not of {parent!r}.")
+        self.parent = parent
+        self.mask = parent._selected(selector)
+        parts = parent._parts()
+        self._indices = parts[0][1][self.mask]
+        self.label = f"view of '{parent.label}' with size {len(self.mask)}" if label is None else str(label)
+        self.annotations = {}
+
+    @property
+    def _root(self) -> Population:
+        return self.parent._root
+
+    @property
+    def grandparent(self) -> Population:
+        """The population at the root of views of views."""
+        return self._root
+
+    @property
+    def size(self) -> int:
+        return len(self._indices)
+
+    def _parts(self) -> list[Part]:
+        return [(self._root, self._indices, np.arange(len(self._indices)))]
+
+    @property
+    def structure(self) -> BaseStructure | None:
+        return self._root.structure
+
+    def index_in_grandparent(self, indices: Any) -> Any:
+        """Positions in the population of cells given by their positions in this view."""
+        return self._indices[indices]
+
+    def index_from_parent_index(self, indices: Any) -> Any:
+        """Positions in this view of cells given by their positions in the parent; CellIndexError if not in it."""
+        wanted = np.atleast_1d(np.asarray(indices, dtype=np.int64))
+        where = np.minimum(np.searchsorted(self.mask, wanted), max(len(self.mask) - 1, 0))
+        if not len(self.mask) or not (self.mask[where] == wanted).all():
+            raise CellIndexError(f"Not all of {indices!r} are in '{self.label}'.")
+        return int(where[0]) if np.ndim(indices) == 0 else where
+
+    def describe(self, template: str | None = "populationview_default.txt", engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary."""
+        context = {"label": self.label, "parent": self.parent.label, "mask": self.mask, "size": self.size}
+        return descriptions.render(engine, template, context)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PopulationView):
+            return NotImplemented
+        return self._root is other._root and np.array_equal(self._indices, other._indices)
+
+    def __hash__(self) -> int:
+        return hash((id(self._root), self._indices.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"PopulationView(parent={self.parent.label!r}, size={self.size}, label={self.label!r})"
+
+
+class Assembly(BasePopulation):
+    """Several populations or views, treated as one group. A cell that is in two of them is an error."""
+
+    _script: ClassVar[Any] = None
+
+    def __init__(self, *populations: BasePopulation, label: str | None = None) -> None:
+        self.annotations = {}
+        self.populations: list[_OnePopulation] = []
+        for population in populations:
+            self._insert(population)
+        self.label = (
+            "assembly of " + ", ".join(p.label for p in self.populations) if label is None else str(label)
+        )
+
+    def _insert(self, element: Any) -> None:
+        if isinstance(element, Assembly):
+            for population in element.populations:
+                self._insert(population)
+            return
+        if not isinstance(element, _OnePopulation):
+            raise InvalidModelError(f"An assembly holds populations, views and assemblies, not {element!r}.")
+        if any(element is p or (isinstance(p, PopulationView) and p == element) for p in self.populations):
+            return
+        if element.size and np.isin(element.ids, self.ids).any():
+            raise ConnectionError(
+                f"'{element.label}' has cells that are in the assembly already. An assembly holds each cell once; use "
+                "views that do not overlap."
+            )
+        self.populations.append(element)
+
+    @property
+    def _simulation(self) -> Simulation:
+        if not self.populations:
+            return self._script.simulation
+        return self.populations[0]._simulation
+
+    @property
+    def size(self) -> int:
+        return sum(p.size for p in self.populations)
+
+    def _parts(self) -> list[Part]:
+        parts, first = [], 0
+        for element in self.populations:
+            for population, indices, positions in element._parts():
+                parts.append((population, indices, positions + first))
+            first += element.size
+        return parts
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (int, np.integer)) and not isinstance(index, (bool, np.bool_)):
+            return self._cell(index)
+        chosen = self._selected(index)
+        views, first = [], 0
+        for element in self.populations:
+            inside = chosen[(chosen >= first) & (chosen < first + element.size)] - first
+            if inside.size:
+                views.append(element[inside])
+            first += element.size
+        return type(self)(*views)
+
+    def __iadd__(self, other: Any) -> Assembly:
+        self._insert(other)
+        return self
+
+    def get_population(self, label: str) -> _OnePopulation:
+        """The element with this label; KeyError lists the labels there are."""
+        for population in self.populations:
+            if population.label == label:
+                return population
+        labels = ", ".join(p.label for p in self.populations)
+        raise KeyError(f"The assembly '{self.label}' has no population '{label}'. It has: {labels}.")
+
+    def get_annotations(self, annotation_keys: Any, simplify: bool = True) -> dict[str, Any]:
+        """For each key the annotations of the elements; one value where all have the same, if `simplify`."""
+        keys = [annotation_keys] if isinstance(annotation_keys, str) else list(annotation_keys)
+        result: dict[str, Any] = {}
+        for key in keys:
+            values = [p.annotations.get(key) for p in self.populations]
+            result[key] = values[0] if simplify and values and all(v == values[0] for v in values) else values
+        return result
+
+    def record(
+        self,
+        variables: Any,
+        to_file: Any = None,
+        sampling_interval: float | None = None,
+        locations: Any = None,
+    ) -> None:
+        for element in self.populations:
+            element.record(variables, None, sampling_interval, locations)
+        if to_file is not None and not isinstance(to_file, bool):
+            self._simulation.write_at_end(self, to_file, variables)
+
+    def _assembly_parts(self) -> list[AssemblyPart]:
+        return [AssemblyPart(p.recorder, p.size, p._indices_or_none()) for p in self.populations]
+
+    def get_data(
+        self, variables: Any = "all", gather: bool = True, clear: bool = False, locations: Any = None,
+        annotations: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return assembly_block(
+            self._assembly_parts(),
+            self.label,
+            str(self.describe()),
+            variables,
+            gather,
+            clear,
+            {**self.annotations, **(annotations or {})},
+        )
+
+    def write_data(
+        self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False,
+        annotations: Mapping[str, Any] | None = None, locations: Any = None,
+    ) -> None:
+        # Data are cleared only after they are safely in the file.
+        write_block(self.get_data(variables, gather, annotations=annotations), io, self._simulation.comm, gather)
+        if clear:
+            for element in self.populations:
+                element.recorder.clear()
+
+    def describe(self, template: str | None = "assembly_default.txt", engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary."""
+        context = {
+            "label": self.label,
+            "size": self.size,
+            "populations": [p.describe(template=None) for p in self.populations],
+        }
+        return descriptions.render(engine, template, context)
+
+    def __repr__(self) -> str:
+        return f"Assembly({', '.join(repr(p.label) for p in self.populations)}, label={self.label!r})"
+
+
+def cells_of(cells: Any) -> list[BasePopulation]:
+    """The groups of cells that a script means by a population, view, assembly, cell id or list of those."""
+    if isinstance(cells, BasePopulation):
+        return [cells]
+    if isinstance(cells, IDMixin):
+        return [cells.as_view()]
+    if isinstance(cells, Iterable) and not isinstance(cells, (str, Mapping)):
+        groups: list[BasePopulation] = []
+        by_population: dict[int, tuple[Population, list[int]]] = {}
+        for cell in cells:
+            if isinstance(cell, IDMixin):
+                by_population.setdefault(cell.parent.id, (cell.parent, []))[1].append(cell._index)
+            else:
+                groups += cells_of(cell)
+        return groups + [population[indices] for population, indices in by_population.values()]
+    raise InvalidModelError(f"Cells are a population, a view, an assembly, a cell or a list of cells, not {cells!r}.")
+
+
+def is_conductance(target_cell: Any) -> bool:
+    """Whether a cell has conductance-based synapses."""
+    return bool(cells_of(target_cell)[0].conductance_based)
+
+
+__all__ = [
+    "ID",
+    "Assembly",
+    "BasePopulation",
+    "CellIDs",
+    "CellIndexError",
+    "IDMixin",
+    "Population",
+    "PopulationView",
+    "cells_of",
+    "is_conductance",
+]

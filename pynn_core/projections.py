@@ -1,0 +1,511 @@
+"""Projections: connections between groups of cells, as columns."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pyNN import descriptions
+from pyNN.connectors import ConnectionRequest, Connections, Connector
+from pyNN.errors import (
+    CapabilityError,
+    ConnectionError,
+    InvalidModelError,
+    InvalidParameterValueError,
+    NonExistentParameterError,
+)
+from pyNN.lowering import Pairs, check_weights, choose_receptor, lower_delays, lower_synaptic
+from pyNN.models import BaseSynapseType, Receptor
+from pyNN.network import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec
+from pyNN.populations import BasePopulation
+from pyNN.random.streams import derive_key
+from pyNN.space import Space
+from pyNN.standardmodels.synapses import StaticSynapse
+
+if TYPE_CHECKING:
+    from pyNN.simulation import Simulation
+
+_ADDRESSES = ("presynaptic_index", "postsynaptic_index")
+
+
+class Connection:
+    """One connection of a projection: a small view, made on demand."""
+
+    __slots__ = ("_index", "_projection")
+
+    def __init__(self, projection: Projection, index: int) -> None:
+        object.__setattr__(self, "_projection", projection)
+        object.__setattr__(self, "_index", index)
+
+    @property
+    def presynaptic_index(self) -> int:
+        return int(self._projection._pairs.pre[self._index])
+
+    @property
+    def postsynaptic_index(self) -> int:
+        return int(self._projection._pairs.post[self._index])
+
+    @property
+    def presynaptic_cell(self) -> Any:
+        return self._projection.pre[self.presynaptic_index]
+
+    @property
+    def postsynaptic_cell(self) -> Any:
+        return self._projection.post[self.postsynaptic_index]
+
+    def __getattr__(self, name: str) -> float:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return float(self._projection._column(name)[self._index])
+
+    def __setattr__(self, name: str, value: float) -> None:
+        self._projection._set_one(self._index, name, value)
+
+    def as_tuple(self, *attribute_names: str) -> tuple[Any, ...]:
+        """The values of some attributes; presynaptic_index and postsynaptic_index are possible too."""
+        return tuple(getattr(self, name) for name in attribute_names)
+
+    def __repr__(self) -> str:
+        return f"Connection({self.presynaptic_index} -> {self.postsynaptic_index}, weight={self.weight:g})"
+
+
+class Projection:
+    """Connections from the cells of one group to those of another.
+
+    `connector` says who connects to whom, `synapse_type` how strong, how late and by which rule of plasticity (default:
+    StaticSynapse()). `receptor_type`: name of a receptor of the post-synaptic cells; by default the first, or for
+    negative weights onto current-based cells the one for inhibition. `space` measures distances. `native=True` lets
+    the simulator draw the connections itself. Raises ConnectionError and its kin; nothing is made then.
+    """
+
+    _script: ClassVar[Any] = None
+    MULTI_SYNAPSE_OPERATIONS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
+        "last": lambda a, b: b,
+        "first": lambda a, b: a,
+        "sum": operator.add,
+        "min": np.minimum,
+        "max": np.maximum,
+    }
+
+    def __init__(
+        self,
+        presynaptic_neurons: BasePopulation,
+        postsynaptic_neurons: BasePopulation,
+        connector: Connector,
+        synapse_type: BaseSynapseType | None = None,
+        source: str | None = None,
+        receptor_type: str | None = None,
+        space: Space | None = None,
+        label: str | None = None,
+        native: bool | None = None,
+    ) -> None:
+        for group, side in ((presynaptic_neurons, "presynaptic"), (postsynaptic_neurons, "postsynaptic")):
+            if not isinstance(group, BasePopulation):
+                raise ConnectionError(
+                    f"The {side} cells must be a population, a view or an assembly, not {group!r}."
+                )
+        if not isinstance(connector, Connector):
+            raise InvalidModelError(
+                f"The connector must be an instance such as sim.FixedProbabilityConnector(0.1), not {connector!r}."
+            )
+        synapse_type = StaticSynapse() if synapse_type is None else synapse_type
+        if not isinstance(synapse_type, BaseSynapseType):
+            raise InvalidModelError(
+                f"The synapse type must be an instance such as sim.StaticSynapse(weight=0.1), not {synapse_type!r}."
+            )
+        if source not in (None, ""):
+            raise CapabilityError(f"source={source!r}: point neurons have no parts that a projection could start from.")
+        simulation: Simulation = self._script.simulation
+        simulation.require_model(synapse_type.definition)
+        for group in (presynaptic_neurons, postsynaptic_neurons):
+            if group.size and group._simulation is not simulation:
+                raise ConnectionError(f"'{group.label}' belongs to another simulation than the present one.")
+        self.pre = presynaptic_neurons
+        self.post = postsynaptic_neurons
+        self.label = f"{self.pre.label}→{self.post.label}" if label is None else str(label)
+        self.connector = connector
+        self.synapse_type = synapse_type
+        self.space = Space() if space is None else space
+        self.annotations: dict[str, Any] = {}
+        self._owner = simulation
+        self._number = len(simulation.projections)
+        self._distance_cache: tuple[FloatArray, FloatArray] | None = None
+        started = time.perf_counter()
+        self._check_receptor(receptor_type)
+        if simulation.native if native is None else native:
+            self._spec = self._native_spec(receptor_type)
+        else:
+            self._spec = self._make(receptor_type)
+        simulation.add_projection(self, self._spec)
+        simulation.timings["connect"] += time.perf_counter() - started
+
+    # --- making ------------------------------------------------------------------------------------------------
+
+    def _receptors(self) -> dict[str, Receptor]:
+        """Receptors of the post-synaptic cells that all of them have."""
+        receptors: dict[str, Receptor] = {}
+        for population in self.post._roots():
+            for name, receptor in population.definition.receptors.items():
+                known = receptors.setdefault(name, receptor)
+                if known.kind != receptor.kind and name in self.post.receptor_types:
+                    raise ConnectionError(
+                        f"'{self.post.label}' mixes {known.kind}-based and {receptor.kind}-based synapses. Make one "
+                        "projection to each kind of cell."
+                    )
+        return {name: receptors[name] for name in self.post.receptor_types}
+
+    def _check_receptor(self, receptor_type: str | None) -> None:
+        receptors = self._receptors()
+        if not receptors and self.post.size:
+            raise ConnectionError(
+                f"'{self.post.label}' cannot receive connections: its cells have no receptors "
+                f"({', '.join(p.definition.name for p in self.post._roots())})."
+            )
+        if receptor_type not in (None, "default") and receptor_type not in receptors:
+            raise ConnectionError(
+                f"'{self.post.label}' has no receptor type '{receptor_type}'. It has: {', '.join(receptors) or 'none'}."
+            )
+
+    def _request(self) -> ConnectionRequest:
+        simulation = self._owner
+        return ConnectionRequest(
+            pre_ids=self.pre.ids,
+            post_ids=self.post.ids,
+            seed=simulation.settings.rng_seed,
+            projection=self._number,
+            distances=self._distances,
+            displacements=self._displacements,
+            pre_label=self.pre.label,
+            post_label=self.post.label,
+            label=self.label,
+            compiled=simulation.compiled,
+            projection_object=self,
+            rank=simulation.comm.rank,
+        )
+
+    def connect_with(self, connector: Connector) -> Connections:
+        """What a connector would connect here, as columns; the projection itself stays as it is."""
+        return connector.connections(self._request())
+
+    def _positions(self) -> tuple[FloatArray, FloatArray]:
+        if self._distance_cache is None:
+            self._distance_cache = (self.pre.positions, self.post.positions)
+        return self._distance_cache
+
+    def _distances(self, pre: IntArray, post: IntArray) -> FloatArray:
+        a, b = self._positions()
+        return self.space.pairwise(a[:, pre], b[:, post])
+
+    def _displacements(self, pre: IntArray, post: IntArray) -> FloatArray:
+        a, b = self._positions()
+        return b[:, post] - a[:, pre]
+
+    def _key(self, name: str, draw: int = 0) -> int:
+        return derive_key(self._owner.settings.rng_seed, "synapse", self._number, name, draw)
+
+    def _make(self, receptor_type: str | None) -> ProjectionSpec:
+        connections = self.connect_with(self.connector)
+        pairs = Pairs(connections.pre, connections.post, self.shape, self._distances, self)
+        self._pairs = pairs
+        space = self.synapse_type.parameter_space
+        settings = self._owner.settings
+        for name in connections.values:
+            if name not in self.synapse_type.definition.parameters:
+                raise NonExistentParameterError(
+                    name, type(self.synapse_type).__name__, self.synapse_type.definition.parameters
+                )
+        given = {name: connections.values.get(name, space[name]) for name in space.keys()}
+        columns: dict[str, Any] = {}
+        for name, value in given.items():
+            if name != "delay":
+                columns[name] = lower_synaptic(name, value, pairs, self._key(name))
+        delays = lower_delays(
+            given["delay"], pairs, self._key("delay"), settings.dt, settings.min_delay_steps, settings.max_delay_steps,
+            self.label,
+        )
+        receptors = self._receptors()
+        receptor = self._receptor(receptor_type, receptors, columns["weight"])
+        if receptors:
+            check_weights(columns["weight"], receptor, receptors[receptor], self.label, self.connector.safe)
+        self._distance_cache = None
+        return ProjectionSpec(
+            id=self._number,
+            label=self.label,
+            pre=self.pre.ids,
+            post=self.post.ids,
+            receptor=receptor,
+            model=self.synapse_type.definition,
+            table=ConnectionTable(connections.pre, connections.post, delays, columns),
+        )
+
+    def _receptor(self, receptor_type: str | None, receptors: dict[str, Receptor], weights: Any) -> str:
+        if receptor_type not in (None, "default"):
+            return str(receptor_type)
+        return choose_receptor(receptors, weights, self.label) if receptors else "excitatory"
+
+    def _native_spec(self, receptor_type: str | None) -> ProjectionSpec:
+        name = type(self.connector).__name__
+        possible = self._owner.backend.capabilities.native_rules
+        if name not in possible:
+            raise CapabilityError(
+                f"{self.label}: native=True is not possible with {name} on the backend '{self._owner.backend.name}'. "
+                f"Possible: {', '.join(possible) or 'no connector'}. Leave native away to let the core connect."
+            )
+        values = {}
+        for parameter, lazy in self.synapse_type.parameter_space.items():
+            value = getattr(lazy, "base_value", lazy)
+            values[parameter] = value
+        settings = self._owner.settings
+        if values.get("delay") is None:
+            values["delay"] = (settings.min_delay_steps or 1) * settings.dt
+        receptors = self._receptors()
+        weight = values["weight"] if isinstance(values["weight"], (int, float)) else 0.0
+        receptor = self._receptor(receptor_type, receptors, weight)
+        check_weights(weight, receptor, receptors[receptor], self.label, self.connector.safe)
+        parameters = self.connector.get_parameters()
+        for extra in ("allow_self_connections", "with_replacement"):
+            if hasattr(self.connector, extra):
+                parameters[extra] = getattr(self.connector, extra)
+        return ProjectionSpec(
+            id=self._number,
+            label=self.label,
+            pre=self.pre.ids,
+            post=self.post.ids,
+            receptor=receptor,
+            model=self.synapse_type.definition,
+            table=None,
+            rule=ConnectionRule(name, parameters, values),
+        )
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def _load_native(self) -> None:
+        """Fetch which connections the simulator has drawn, once."""
+        if "_pairs" not in self.__dict__:
+            pre, post = self._owner.session.read_connections(self._number)
+            self._pairs = Pairs(pre, post, self.shape, self._distances, self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_pairs" and "_spec" in self.__dict__:
+            self._load_native()
+            return self.__dict__["_pairs"]
+        raise AttributeError(f"Projection has no attribute '{name}'.")
+
+    @property
+    def receptor_type(self) -> str:
+        return self._spec.receptor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(number of presynaptic cells, number of postsynaptic cells)."""
+        return (self.pre.size, self.post.size)
+
+    def size(self, gather: bool = True) -> int:
+        """Number of connections; with ``gather=False`` those onto cells of this MPI rank."""
+        return self._pairs.size
+
+    def __len__(self) -> int:
+        return self._pairs.size
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, index: Any) -> Any:
+        """One connection, or a list of them for a slice; ordered by post, then pre."""
+        if isinstance(index, slice):
+            return [Connection(self, k) for k in range(*index.indices(len(self)))]
+        k = operator.index(index)
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"Connection {k} of '{self.label}' does not exist; there are {len(self)}.")
+        return Connection(self, k % len(self))
+
+    def __iter__(self) -> Iterator[Connection]:
+        return (Connection(self, k) for k in range(len(self)))
+
+    @property
+    def connections(self) -> Iterator[Connection]:
+        """All connections, one small object each."""
+        return iter(self)
+
+    def connection_columns(self) -> tuple[IntArray, IntArray, Any, Any]:
+        """(ids of the pre cells, ids of the post cells, pre index, post index), the last two one a connection."""
+        return self._spec.pre, self._spec.post, self._pairs.pre, self._pairs.post
+
+    def _attribute(self, name: str) -> None:
+        if name not in self.synapse_type.definition.parameters:
+            raise NonExistentParameterError(
+                name, type(self.synapse_type).__name__, self.synapse_type.definition.parameters
+            )
+
+    def _column(self, name: str) -> Any:
+        """Present values of an attribute, one a connection, in PyNN's units."""
+        if name in _ADDRESSES:
+            return self._pairs.pre if name == _ADDRESSES[0] else self._pairs.post
+        self._attribute(name)
+        self._owner.require_open()
+        table = self._spec.table
+        session = self._owner.built_session
+        if table is None or session is not None:
+            if name != "delay" or table is None:
+                return self._owner.session.read_synapses(self._number, name)
+        return table.delays * self._owner.dt if name == "delay" else table.column(name)
+
+    def get(
+        self,
+        attribute_names: Any,
+        format: str,
+        gather: Any = True,
+        with_address: bool = True,
+        multiple_synapses: str = "sum",
+    ) -> Any:
+        """Attributes of the connections ("weight", "delay" ...: a name or a list of names).
+
+        format "list": tuples (pre index, post index, value ...), ordered by post, then pre; without the indices if
+        `with_address` is False, and then bare numbers for a single name. format "array": an array of shape (pre,
+        post) for a name, a list of arrays for a list; NaN where there is no connection; several connections of a pair
+        are combined by `multiple_synapses`: 'last', 'first', 'sum', 'min' or 'max'.
+        """
+        single = isinstance(attribute_names, str)
+        names = [attribute_names] if single else list(attribute_names)
+        columns = [self._column(name) for name in names]
+        if format == "list":
+            if with_address:
+                columns = [self._pairs.pre, self._pairs.post, *columns]
+            elif single:
+                return np.asarray(columns[0]).tolist()
+            return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
+        if format == "array":
+            arrays = [self._as_array(np.asarray(column), multiple_synapses) for column in columns]
+            return arrays[0] if single else arrays
+        raise InvalidParameterValueError(f"format must be 'list' or 'array', not {format!r}.")
+
+    def _as_array(self, column: Any, multiple_synapses: str) -> FloatArray:
+        if multiple_synapses not in self.MULTI_SYNAPSE_OPERATIONS:
+            raise InvalidParameterValueError(
+                f"multiple_synapses must be one of {', '.join(self.MULTI_SYNAPSE_OPERATIONS)}, not "
+                f"{multiple_synapses!r}."
+            )
+        pre, post = self._pairs.pre, self._pairs.post
+        array = np.full(self.shape, np.nan)
+        array[pre, post] = column
+        if not len(pre):
+            return array
+        repeated = np.flatnonzero((pre[1:] == pre[:-1]) & (post[1:] == post[:-1]))
+        if repeated.size:
+            flat = pre.astype(np.int64) * self.shape[1] + post
+            starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
+            combined = {
+                "sum": lambda: np.add.reduceat(column, starts),
+                "min": lambda: np.minimum.reduceat(column, starts),
+                "max": lambda: np.maximum.reduceat(column, starts),
+                "first": lambda: column[starts],
+                "last": lambda: column[np.r_[starts[1:], len(column)] - 1],
+            }[multiple_synapses]()
+            array[pre[starts], post[starts]] = combined
+        return array
+
+    def save(
+        self, attribute_names: Any, file: Any, format: str = "list", gather: Any = True, with_address: bool = True
+    ) -> None:
+        """Write attributes to a text file, or an object of pyNN.recording.files.
+
+        "all" and "connections" mean every synapse parameter. In "array" format 0 stands for no connection.
+        """
+        from pyNN.recording.files import StandardTextFile
+
+        if isinstance(attribute_names, str):
+            everything = attribute_names in ("all", "connections")
+            names = list(self.synapse_type.definition.parameters) if everything else [attribute_names]
+        else:
+            names = list(attribute_names)
+        target = StandardTextFile(file, mode="wb") if isinstance(file, str) else file
+        if format == "array":
+            data = np.stack([np.nan_to_num(array) for array in self.get(names, "array", gather=gather)])
+            target.write(data[0] if len(names) == 1 else np.concatenate(list(data)), {"columns": names})
+        else:
+            rows = np.array(self.get(names, format, gather=gather, with_address=with_address), dtype=float)
+            header = ["i", "j", *names] if with_address else names
+            target.write(rows.reshape(-1, len(header)), {"columns": header})
+        target.close()
+
+    # --- changing ----------------------------------------------------------------------------------------------
+
+    def set(self, **attributes: Any) -> None:
+        """Set attributes of all connections; acts from the next time step.
+
+        A value is a number, a list of one number a connection (in the order of ``get(format="list")``), an array of
+        shape (pre, post), a RandomDistribution, a function of distance, or an expression in d. All connections of a
+        pair get the same from an array. Nothing is changed if any value is wrong.
+        """
+        for name in attributes:
+            self._attribute(name)
+        draw = self._owner.next_draw()
+        changes = {name: self._lower(name, value, draw) for name, value in attributes.items()}
+        for name, value in changes.items():
+            self._store(name, value)
+
+    def _lower(self, name: str, value: Any, draw: int) -> Any:
+        settings = self._owner.settings
+        if name == "delay":
+            return lower_delays(
+                value, self._pairs, self._key(name, draw), settings.dt, settings.min_delay_steps,
+                settings.max_delay_steps, self.label,
+            )
+        lowered = lower_synaptic(name, value, self._pairs, self._key(name, draw))
+        if name == "weight":
+            receptor = self._receptors()[self._spec.receptor]
+            check_weights(lowered, self._spec.receptor, receptor, self.label, self.connector.safe)
+        return lowered
+
+    def _store(self, name: str, value: Any) -> None:
+        table = self._spec.table
+        # The simulator may refuse (a delay that it cannot change), so it is told first.
+        session = self._owner.built_session
+        if session is not None or table is None:
+            native = np.asarray(value) * self._owner.dt if name == "delay" else value
+            self._owner.session.write_synapses(self._number, name, native)
+        if table is None:
+            return
+        if name == "delay":
+            table.delay_steps = value
+        else:
+            table.columns[name] = value
+
+    def _set_one(self, index: int, name: str, value: float) -> None:
+        self._attribute(name)
+        column = np.array(self._column(name), dtype=float)
+        column[index] = value
+        self.set(**{name: column})
+
+    def initialize(self, **initial_values: Any) -> None:
+        """Set the values that state variables of the synapses have at t = 0."""
+        states = self.synapse_type.definition.states
+        for name in initial_values:
+            if name not in states:
+                raise NonExistentParameterError(name, f"{type(self.synapse_type).__name__} (state variables)", states)
+
+    def annotate(self, **annotations: Any) -> None:
+        """Attach information."""
+        self.annotations.update(annotations)
+
+    def describe(self, template: str | None = "projection_default.txt", engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary."""
+        context = {
+            "label": self.label,
+            "pre": self.pre.describe(template=None),
+            "post": self.post.describe(template=None),
+            "source": None,
+            "receptor_type": self.receptor_type,
+            "size": len(self),
+            "size_local": len(self),
+            "connector": self.connector.describe(template=None),
+            "plasticity": self.synapse_type.describe(template=None),
+        }
+        return descriptions.render(engine, template, context)
+
+    def __repr__(self) -> str:
+        return f'Projection("{self.label}")'
