@@ -10,13 +10,13 @@ import json
 import sys
 import time
 
-import networks
-
 
 def main(backend: str, function: str, *arguments: str) -> None:
     start = time.perf_counter()
     sim = importlib.import_module(f"pyNN.{backend}")
     imported = time.perf_counter() - start
+    # Only now, because it imports pyNN.random.
+    networks = importlib.import_module("networks")
     values = [int(text) if text.isdigit() else text for text in arguments]
     result = getattr(networks, function)(sim, *values)
     print(json.dumps({"import_s": imported, **result}))

@@ -56,6 +56,8 @@ class Capabilities:
     """Only one session at a time in a process (a simulator with global state)."""
     dynamics: bool = True
     """False: cells have no dynamics, a dry run."""
+    equations: bool = False
+    """Whether a cell type that is not a key of `models` is built from its equations."""
     threads: bool = True
     mpi: bool = False
     native_rules: tuple[str, ...] = ()

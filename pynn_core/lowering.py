@@ -64,7 +64,7 @@ def steps_of(time_ms: Any, dt: float, what: str) -> int:
     return steps
 
 
-# --- cells -------------------------------------------------------------------------------------------------------------
+# --- cells ----------------------------------------------------------------------------------------------------
 
 
 def lower_parameters(model: BaseModelType, names: Any, size: int, seed: int, *stream: int | str) -> dict[str, Value]:
@@ -150,7 +150,7 @@ def put(old: Value, where: IntArray, new: Value, size: int) -> Value:
     return values
 
 
-# --- synapses ----------------------------------------------------------------------------------------------------------
+# --- synapses -------------------------------------------------------------------------------------------------
 
 
 class Pairs:
@@ -277,8 +277,8 @@ def lower_delays(
             )
         if lowest is not None and np.min(steps) < lowest:
             raise InvalidDelayError(
-                f"{label}: a delay of {smallest:g} ms is under min_delay = {lowest * dt:g} ms, which setup() was given. "
-                f"Say setup(min_delay={smallest:g}) or min_delay='auto', or make the delay longer."
+                f"{label}: a delay of {smallest:g} ms is under min_delay = {lowest * dt:g} ms, which setup() was "
+                f"given. Say setup(min_delay={smallest:g}) or min_delay='auto', or make the delay longer."
             )
         if highest is not None and np.max(steps) > highest:
             raise InvalidDelayError(

@@ -66,7 +66,7 @@ class Definition:
     threshold: str = ""
     reset: str = ""
     refractory: str = ""
-    """Name of the parameter (ms) that holds the cell after a spike; variables flagged (unless refractory) stand still."""
+    """The parameter (ms) for how long a cell is held after a spike: variables flagged (unless refractory) stand still."""
     source: str = ""
     """For spike sources: "array" or "poisson" (pyNN.spike_sources makes the trains); "" for cells with dynamics."""
     injectable: bool = True

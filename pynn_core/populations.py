@@ -77,7 +77,7 @@ class IDMixin:
     @property
     def local(self) -> bool:
         """Whether this cell lives on this MPI rank."""
-        return self.parent.is_local(self)
+        return bool(self.parent._mask_local[self._index])
 
     @property
     def position(self) -> FloatArray:
@@ -288,7 +288,7 @@ class BasePopulation:
         result: Any = np.empty(self.size, dtype=float)
         for population, indices, positions in self._parts():
             values = to_user(take(population._spec.parameters[name], indices))
-            if getattr(values, "dtype", None) == object and result.dtype != object:
+            if np.asarray(values).dtype.kind == "O":
                 result = result.astype(object)
             result[positions] = values
         return simplify_parameter_array(result) if simplify else result
@@ -446,6 +446,10 @@ class BasePopulation:
     def annotate(self, **annotations: Any) -> None:
         """Attach information, which recorded data carry too."""
         self.annotations.update(annotations)
+
+    def describe(self, template: str | None = None, engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary."""
+        raise NotImplementedError
 
     # --- recording -----------------------------------------------------------------------------------------------
 

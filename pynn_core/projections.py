@@ -36,6 +36,8 @@ class Connection:
     """One connection of a projection: a small view, made on demand."""
 
     __slots__ = ("_index", "_projection")
+    _index: int
+    _projection: Projection
 
     def __init__(self, projection: Projection, index: int) -> None:
         object.__setattr__(self, "_projection", projection)

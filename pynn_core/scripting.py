@@ -17,6 +17,7 @@ from pyNN.lowering import steps_of
 from pyNN.populations import cells_of
 from pyNN.standardmodels.synapses import StaticSynapse
 
+
 class _State:
     """The present simulation's clock and settings, as PyNN scripts read them from ``sim.state``."""
 
@@ -84,9 +85,10 @@ class Script:
     ) -> int:
         """Begin a new simulation; the previous one of this module ends. Returns the MPI rank.
 
-        `timestep`, `min_delay` and `max_delay` in ms; 'auto' delays are those of the network. `extra`: rng_seed (42) for
-        everything random that has no generator of its own, threads (1), native (False: the network and its random input
-        are made by the core, alike on every backend), and the backend's own options. An unknown option is a warning.
+        `timestep`, `min_delay` and `max_delay` in ms; 'auto' delays are those of the network. `extra`: rng_seed (42)
+        for everything random that has no generator of its own, threads (1), native (False: the network and its random
+        input are made by the core, alike on every backend), and the backend's own options. An unknown option is a
+        warning.
         """
         if self._simulation is not None:
             self._simulation.close()

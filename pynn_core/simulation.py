@@ -105,7 +105,8 @@ class Simulation:
 
     def require_model(self, definition: Definition) -> None:
         """Raise NoModelAvailableError if the backend has no such model."""
-        if definition.name not in self.backend.models:
+        from_equations = self.backend.capabilities.equations and bool(definition.equations)
+        if definition.name not in self.backend.models and not from_equations:
             reason = self.backend.capabilities.missing.get(definition.name, "")
             raise NoModelAvailableError(
                 f"{definition.name} is not available on the backend '{self.backend.name}'{': ' if reason else '.'}"
@@ -138,9 +139,9 @@ class Simulation:
         old = self.settings.min_delay_steps or self.network.min_delay_steps()
         if new is not None and old is not None and new < old:
             raise InvalidDelayError(
-                f"{spec.label} has a delay of {self.time_of(new)} ms, but the backend '{self.backend.name}' has already "
-                f"run with a smallest delay of {self.time_of(old)} ms. Say setup(min_delay={self.time_of(new)}) at the "
-                "start, or create the projection before the first run()."
+                f"{spec.label} has a delay of {self.time_of(new)} ms, but the backend '{self.backend.name}' has "
+                f"already run with a smallest delay of {self.time_of(old)} ms. Say setup(min_delay={self.time_of(new)}) "
+                "at the start, or create the projection before the first run()."
             )
 
     def inject(self, spec: CurrentSpec) -> None:
@@ -258,10 +259,17 @@ class Simulation:
             ]
 
     def _next_call(self, callback: Callable[[float], float], target_step: int) -> int:
-        wanted = callback(self.t)
-        if not np.isfinite(wanted) and not wanted > 0:
-            raise InvalidTimeError(f"The callback {callback!r} returned {wanted!r}; it must return the next time in ms.")
-        step = target_step if wanted > self.time_of(target_step) else round(float(wanted) / self.dt)
+        answer: Any = callback(self.t)
+        try:
+            wanted = float(answer)
+        except (TypeError, ValueError):
+            wanted = float("nan")
+        if np.isnan(wanted) or wanted == -np.inf:
+            raise InvalidTimeError(
+                f"The callback {callback!r} returned {answer!r} at {self.t:g} ms; it must return the time in ms "
+                "at which it wants to be called next."
+            )
+        step = target_step if wanted > self.time_of(target_step) else round(wanted / self.dt)
         # A callback that asks for now or the past is served in the next step, so that the run goes on.
         return min(max(step, self.current_step + 1), max(target_step, self.current_step + 1))
 
@@ -378,6 +386,14 @@ def open_simulation(
             f"The backend '{backend.name}' runs in a single process, but {comm.size} were started. "
             f"{backend.capabilities.missing.get('mpi', '')} Start the script without mpirun."
         )
+    count = _whole_number("threads", threads, minimum=1)
+    if count > 1 and not backend.capabilities.threads:
+        warnings.warn(
+            f"threads={count} has no effect on the backend '{backend.name}': "
+            f"{backend.capabilities.missing.get('threads', 'it uses one core')}.",
+            UnknownOptionWarning,
+            stacklevel=4,
+        )
     options = _backend_options(backend, extra)
     if "num_processes" in options:
         comm = SerialCommunicator(int(options["rank"]), int(options["num_processes"]))
@@ -386,7 +402,7 @@ def open_simulation(
         min_delay_steps=lowest,
         max_delay_steps=highest,
         rng_seed=_whole_number("rng_seed", rng_seed, minimum=0),
-        threads=_whole_number("threads", threads, minimum=1),
+        threads=count,
         options=options,
     )
     simulation = Simulation(backend, settings, comm)

@@ -42,8 +42,8 @@ class Renamed:
 class Computed:
     """One standard parameter that a native one determines together with others.
 
-    `forward` gets standard values and returns the native one in `forward_unit`; `reverse` gets native values and returns
-    the standard one in `reverse_unit`.
+    `forward` gets standard values and returns the native one in `forward_unit`; `reverse` gets native values and
+    returns the standard one in `reverse_unit`.
     """
 
     name: str

@@ -6,7 +6,7 @@ package; this module only adds the spellings that PyNN's tables use.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import quantities as pq
@@ -16,7 +16,7 @@ from pyNN.errors import UnitsError
 _SPELLINGS = {"": "dimensionless", "1": "dimensionless", "degrees": "degree"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def quantity(unit: str) -> Any:
     """One `unit` as a `quantities.Quantity`; "mV/ms", "/ms" and "" (dimensionless) are understood.
 
@@ -31,7 +31,7 @@ def quantity(unit: str) -> Any:
         raise UnitsError(f"'{unit}' is not a unit. Units look like mV, nA, uS, 1/ms or mV/ms.") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def factor(given: str, wanted: str) -> float:
     """The number that turns a value in `given` units into one in `wanted` units; UnitsError if they do not fit."""
     try:

@@ -77,12 +77,14 @@ class NestBackend:
         smaller_delay_after_run=False,
         missing={
             "mpi": "NEST from PyPI is built without MPI, and its connections by array work in a single process only.",
-            "smaller_delay_after_run": "NEST fixes the range of delays at the first run; say setup(min_delay=..., max_delay=...).",
+            "smaller_delay_after_run": "NEST fixes the range of delays at the first run; say "
+            "setup(min_delay=..., max_delay=...).",
             "initial isyn_exc, isyn_inh": "iaf_psc_exp and iaf_psc_alpha start without synaptic current.",
-            "isyn_exc, isyn_inh recorded from the middle of a run": "NEST does not tell their present value; record from the start.",
+            "isyn_exc, isyn_inh recorded from the middle of a run": "NEST does not tell their present value; record them "
+            "from the start.",
             "isyn_exc, isyn_inh with spike_precision='off_grid'": "iaf_psc_exp_ps does not offer them to recorders.",
             "v_reset >= v_thresh": "NEST refuses it.",
-            "spike at the moment a source is created after a run": "NEST's clock is past it; the next step is possible.",
+            "spike at the moment a source is created after a run": "NEST's clock is past it; the next step will do.",
             "delay of existing connections": "NEST cannot change it.",
         },
     )
@@ -150,7 +152,7 @@ def _population_problems(population: PopulationSpec, table: Translation, setting
     if "v_reset" in p and "v_thresh" in p and np.any(np.asarray(p["v_reset"]) >= np.asarray(p["v_thresh"])):
         problems.append(f"'{population.label}': v_reset must be below v_thresh.")
     if not table.grid and np.any(_on_grid(p["tau_refrac"], settings.dt) < settings.dt):
-        problems.append(f"'{population.label}': with spike_precision='off_grid' tau_refrac must be a time step or more.")
+        problems.append(f"'{population.label}': with spike_precision='off_grid' tau_refrac must be at least a time step.")
     return problems
 
 
@@ -163,13 +165,13 @@ def _check_native(projection: ProjectionSpec) -> None:
     for side, ids in (("pre", projection.pre), ("post", projection.post)):
         if np.any(np.diff(ids) <= 0):
             raise CapabilityError(
-                f"Projection '{projection.label}': with native=True NEST needs the {side} cells in ascending order, each "
-                "once. Leave native=True away, or sort the view or assembly."
+                f"Projection '{projection.label}': with native=True NEST needs the {side} cells in ascending order, "
+                "each once. Leave native=True away, or sort the view or assembly."
             )
 
 
 def _on_grid(duration: Any, dt: float) -> Any:
-    """A duration in ms, rounded up to whole steps. NEST does the same, but for its own idea of what lies on the grid."""
+    """A duration in ms, rounded up to whole steps as NEST does, except where it exceeds them by a rounding error."""
     return np.ceil(np.asarray(duration, dtype=float) / dt - _GRID) * dt
 
 
@@ -205,8 +207,8 @@ class NestSession:
     """One simulation in NEST; see pyNN.backend.Session."""
 
     def __init__(self, backend: NestBackend, nest: Any, settings: Settings) -> None:
-        from pyNN.nest.connect import ConnectionStore
-        from pyNN.nest.inject import Injection
+        from pyNN.nest.connections import ConnectionStore
+        from pyNN.nest.injection import Injection
         from pyNN.random.streams import derive_key
 
         self.closed = False
@@ -265,7 +267,7 @@ class NestSession:
         return [cells.spec for cells in self._populations.values()]
 
     def _check_in_context(self, part: Network) -> None:
-        from pyNN.nest.connect import check_signs
+        from pyNN.nest.connections import check_signs
         from pyNN.nest.rules import drawn_range
 
         specs = {spec.id: spec for spec in [*self._population_specs, *part.populations]}
@@ -292,16 +294,16 @@ class NestSession:
             )
         if not state.readable and self.now > 0:
             raise CapabilityError(
-                f"NEST does not tell the present value of {recording.variable}, so recording it from '{population.label}' "
-                "must begin before the first run()."
+                f"NEST does not tell the present value of {recording.variable}, so recording it from "
+                f"'{population.label}' must begin before the first run()."
             )
 
     def _check_delays(self, part: Network) -> None:
         smallest, largest = part.min_delay_steps(), part.max_delay_steps()
         if smallest is not None and smallest < self.lag or largest is not None and largest > self._max_delay_steps:
             raise CapabilityError(
-                f"NEST has run with delays of {self._ms(self.lag)} to {self._ms(self._max_delay_steps)} ms and cannot take "
-                f"others any more, but new connections have {self._ms(smallest or 0)} to {self._ms(largest or 0)} ms. "
+                f"NEST has run with delays of {self._ms(self.lag)} to {self._ms(self._max_delay_steps)} ms and cannot "
+                f"take others any more, but new connections have {self._ms(smallest or 0)} to {self._ms(largest or 0)} ms. "
                 "Say setup(min_delay=..., max_delay=...) at the start, or make the projection before the first run()."
             )
 
@@ -345,13 +347,14 @@ class NestSession:
 
     def _native_states(self, cells: _Cells) -> dict[str, Any]:
         return {
-            row.native: np.asarray(cells.spec.initial_values[row.name]) * cells.table.state_factor(cells.spec.model, row.name)
+            row.native: np.asarray(cells.spec.initial_values[row.name])
+            * cells.table.state_factor(cells.spec.model, row.name)
             for row in cells.table.states
             if row.native and row.settable
         }
 
     def _describe(self, spec: ProjectionSpec, populations: list[PopulationSpec]) -> Any:
-        from pyNN.nest.connect import Built
+        from pyNN.nest.connections import Built
 
         factors: FloatArray | float = 1.0
         signs = set()
@@ -377,7 +380,7 @@ class NestSession:
     def _record(self, spec: RecordingSpec) -> None:
         cells = self._populations[spec.population]
         if cells.played and spec.variable == "spikes":
-            from pyNN.nest.record import SourceRecording
+            from pyNN.nest.recorders import SourceRecording
 
             recording = SourceRecording(np.asarray(spec.cells), cells.spec.size, self.now)
             cells.recordings.append(recording)
@@ -388,7 +391,7 @@ class NestSession:
             self._pending_recordings[spec.id] = spec
 
     def _make_recording(self, spec: RecordingSpec, read: Callable[[IntArray], FloatArray]) -> Any:
-        from pyNN.nest.record import SpikeRecording, StateRecording
+        from pyNN.nest.recorders import SpikeRecording, StateRecording
 
         cells = self._populations[spec.population]
         chosen = np.asarray(spec.cells, dtype=np.int64)
@@ -500,8 +503,8 @@ class NestSession:
             return
         if self._led_in and steps[0] <= self.now:
             raise CapabilityError(
-                f"'{cells.spec.label}' was created at {self._ms(self.now)} ms with a spike at that very time, which NEST "
-                "cannot send any more. Its first spike can be one time step later."
+                f"'{cells.spec.label}' was created at {self._ms(self.now)} ms with a spike at that very time, which "
+                "NEST cannot send any more. Its first spike can be one time step later."
             )
         order = np.lexsort((steps, which))
         times = (steps[order] + self.lead_in) * self.dt
@@ -512,7 +515,7 @@ class NestSession:
 
     def _samples(self, stop: int) -> dict[int, list[Any]]:
         """Step -> recordings whose sample of that step NEST will not have handed out when `stop` is reached."""
-        from pyNN.nest.record import StateRecording
+        from pyNN.nest.recorders import StateRecording
 
         handed_out = (stop + self.lead_in - 1) // self.lag * self.lag - self.lead_in
         found: dict[int, list[Any]] = {}
@@ -539,9 +542,9 @@ class NestSession:
         shift = self.lead_in - self.lag - 1
         start = np.asarray(cells.values["start"], dtype=float)
         stop = start + np.asarray(cells.values["duration"], dtype=float)
-        values = {"rate": cells.values["rate"]} | {
-            name: np.maximum(np.rint(time / self.dt) + shift, 0) * self.dt for name, time in (("start", start), ("stop", stop))
-        }
+        values = {"rate": cells.values["rate"]}
+        for name, time in (("start", start), ("stop", stop)):
+            values[name] = np.maximum(np.rint(time / self.dt) + shift, 0) * self.dt
         cells.generators.set(_lists(values, cells.spec.size))
 
     # --- data --------------------------------------------------------------------------------------------------

@@ -72,8 +72,8 @@ def check_rule(rule: ConnectionRule) -> None:
             check_distribution(value)
         elif not isinstance(value, (int, float)):
             raise CapabilityError(
-                f"With native=True NEST draws the synapses itself, so '{name}' must be a number or a RandomDistribution, "
-                f"not {value!r}. Leave native=True away."
+                f"With native=True NEST draws the synapses itself, so '{name}' must be a number or a "
+                f"RandomDistribution, not {value!r}. Leave native=True away."
             )
 
 

@@ -56,7 +56,7 @@ class SynapticCurrent:
         self._taken = 0
 
     def before_change(self, everything: bool) -> None:
-        """Take over, with the present weights, the spikes that NEST delivers with them: `everything` so far, or less."""
+        """Take over, with the present weights, the spikes that NEST delivers with them: `everything`, or less."""
         self.value()
         if everything:
             self._deliver(self._clock.now)
@@ -110,7 +110,7 @@ class SynapticCurrent:
         self._watched |= set(new)
 
     def _deliver(self, until: int | None = None) -> None:
-        """Put spikes on their way as NEST does: those of the intervals of min_delay that have ended, or `until` a step."""
+        """Put spikes on their way as NEST does: those of intervals of min_delay that have ended, or `until` a step."""
         if self._recorder is None:
             return
         lag, lead_in = self._clock.lag, self._clock.lead_in

@@ -31,14 +31,15 @@ _CONNECTIONS_AT_ONCE = 100_000
 def load_nest() -> Any:
     """The module `nest`, imported without its banner and without reading the script's command line.
 
-    Raises BackendNotInstalledError without NEST, CapabilityError under an MPI launcher or for a release that is too old.
+    Raises BackendNotInstalledError without NEST, CapabilityError under an MPI launcher or for a release that is
+    too old.
     """
     if "nest" not in sys.modules:
         # NEST without MPI ends the process (exit status 127) when it sees an MPI launcher, so it must not be imported.
         if launched_by_mpi():
             raise CapabilityError(
-                "NEST cannot be used in a process that mpirun, mpiexec or srun started: NEST from PyPI is built without "
-                "MPI. Start the script with python and use several cores with setup(threads=...), or use the backend "
+                "NEST cannot be used in a process that mpirun, mpiexec or srun started: NEST from PyPI is built "
+                "without MPI. Start the script with python and use several cores with setup(threads=...), or use the backend "
                 "'reference' under mpirun."
             )
         _import_quietly()
@@ -90,8 +91,8 @@ def tics_per_ms(dt: float) -> int:
         if round(tics) >= 1 and abs(tics - round(tics)) < 1e-6:
             return TICS_PER_MS * multiple
     raise CapabilityError(
-        f"NEST cannot use a time step of {dt} ms: it must be a whole number of its time units (tics), which can be as "
-        f"short as {1 / (TICS_PER_MS * _LARGEST_TIC_MULTIPLE)} ms. Choose a time step such as {round(dt, 3) or 0.001} ms."
+        f"NEST cannot use a time step of {dt} ms: it must be a whole number of its time units (tics), which can be "
+        f"as short as {1 / (TICS_PER_MS * _LARGEST_TIC_MULTIPLE)} ms. Choose a time step such as {round(dt, 3) or 0.001} ms."
     )
 
 

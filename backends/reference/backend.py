@@ -51,6 +51,7 @@ class ReferenceBackend:
             }
         ),
         exclusive=False,
+        equations=True,
         threads=False,
         mpi=False,
         missing=MappingProxyType(

@@ -39,6 +39,7 @@ from pyNN.standardmodels.synapses import StaticSynapse
 logger = logging.getLogger("PyNN")
 
 __all__ = [
+    "GSLRNG",
     "ACSource",
     "AllToAllConnector",
     "ArrayConnector",
@@ -54,7 +55,6 @@ __all__ = [
     "FixedTotalNumberConnector",
     "FromFileConnector",
     "FromListConnector",
-    "GSLRNG",
     "IF_cond_alpha",
     "IF_cond_exp",
     "IF_curr_alpha",

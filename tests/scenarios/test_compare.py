@@ -158,7 +158,7 @@ sim.end()
     assert done.returncode == 0, done.stderr
     messages = [f"{f['where']}: {f['message']}" for f in json.loads(done.stdout)["findings"]]
     for expected in (
-        "0.17",
+        "in nS: delays are rounded to multiples of the time step, 0.1 ms",
         "in pF: Values of cm, 200 nF look like pF",
         "in nS: Weights of 4 uS look like nS",
         "idle: No cell",
@@ -172,7 +172,7 @@ def test_check_shows_the_error_that_stops_a_script(script):
     text = (
         ARGV_SCRIPT.replace("weight=0.01", "weight=-0.01")
         .replace("IF_curr_exp(i_offset=1.0)", "IF_cond_exp()")
-        .replace("delay=0.5)", "delay=0.5), receptor_type='inhibitory'")
+        .replace("delay=0.5))", "delay=0.5), receptor_type='inhibitory')")
     )
     done = pynn("check", script(text))
     assert done.returncode == 1

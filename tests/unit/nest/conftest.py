@@ -60,7 +60,14 @@ class Build:
         return self._projection(pre_ids, post_ids, receptor, table, None)
 
     def native_projection(
-        self, pre: Any, post: Any, name: str, receptor: str = "excitatory", weight: Any = 0.1, delay: Any = 0.1, **p: Any
+        self,
+        pre: Any,
+        post: Any,
+        name: str,
+        receptor: str = "excitatory",
+        weight: Any = 0.1,
+        delay: Any = 0.1,
+        **p: Any,
     ) -> ProjectionSpec:
         rule = ConnectionRule(name, p, {"weight": weight, "delay": delay})
         return self._projection(self.ids(pre), self.ids(post), receptor, None, rule)

@@ -1,4 +1,4 @@
-"""Connections on NEST: what is asked for is there, in the order of the table, and natively drawn ones follow their rule."""
+"""Connections on NEST: what is asked for is there, in the order of the table; natively drawn ones follow their rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pyNN.errors import CapabilityError, InvalidWeightError, NonExistentParameterError
-from pyNN.nest import connect, versions
+from pyNN.nest import connections, versions
 from pyNN.random import RandomDistribution
 
 
@@ -66,7 +66,7 @@ def test_blocks_and_shared_models_give_the_same_connections(
     build: Any, part: Any, open_session: Any, monkeypatch: pytest.MonkeyPatch, own_models: int
 ) -> None:
     monkeypatch.setattr(versions, "MAX_CONNECTIONS", 7)
-    monkeypatch.setattr(connect, "_OWN_MODELS_AT_MOST", own_models)
+    monkeypatch.setattr(connections, "_OWN_MODELS_AT_MOST", own_models)
     rng = np.random.default_rng(3)
     pre, post = build.population("IF_curr_exp", 5), build.population("IF_curr_exp", 6)
     projections = [

@@ -180,7 +180,12 @@ def test_samples_are_those_of_start_and_every_interval_up_to_now(
 def test_recorded_spikes_can_be_cleared_stopped_and_started_late(build: Any, part: Any, open_session: Any) -> None:
     # 1 nF charged with 1 nA from 0 to 1.05 mV crosses in update 10: a spike every 11 steps, without refractoriness.
     cells = build.population(
-        "IF_curr_delta", 3, init={"v": 0.0}, **COUNTER | {"v_thresh": 1.05, "v_reset": 0.0}, tau_refrac=0.0, i_offset=1.0
+        "IF_curr_delta",
+        3,
+        init={"v": 0.0},
+        **COUNTER | {"v_thresh": 1.05, "v_reset": 0.0},
+        tau_refrac=0.0,
+        i_offset=1.0,
     )
     first = build.record(cells, "spikes", [0, 2])
     session = open_session(min_delay_steps=4)

@@ -229,10 +229,10 @@ class ConnectionStore:
         if built.epoch == self.epoch:
             return
         built.found = [selection.find(self._nest) for selection in built.selections]
-        parts = [versions.connection_columns(collection, ["source", "target", "weight", "delay"]) for collection in built.found]
+        names = ["source", "target", "weight", "delay"]
+        parts = [versions.connection_columns(collection, names) for collection in built.found]
         source, target, weight, delay = (
-            np.concatenate([part[name] for part in parts]) if parts else np.empty(0)
-            for name in ("source", "target", "weight", "delay")
+            np.concatenate([part[name] for part in parts]) if parts else np.empty(0) for name in names
         )
         steps = np.rint(delay / self._dt).astype(np.int64)
         if built.pre is None or built.post is None:
@@ -289,8 +289,8 @@ def check_signs(built: Built, weights: Any) -> None:
         wanted = "positive" if built.sign > 0 else "negative"
         wrong = float(weights.ravel()[np.argmax(weights.ravel() * built.sign < 0)])
         raise InvalidWeightError(
-            f"Projection '{built.spec.label}' {'may draw' if built.spec.table is None else 'has'} the weight {wrong}, but weights for the receptor "
-            f"'{built.spec.receptor}' must be {wanted} or zero: NEST chooses the receptor by the sign."
+            f"Projection '{built.spec.label}' {'may draw' if built.spec.table is None else 'has'} the weight {wrong}, "
+            f"but weights for the receptor '{built.spec.receptor}' must be {wanted} or zero: NEST chooses the receptor by the sign."
             + (" Draw them from 'normal_clipped'." if np.isinf(wrong) else "")
         )
 
