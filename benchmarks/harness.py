@@ -62,8 +62,8 @@ def run(command: Command, function: str, *values: Any, environment: dict[str, st
 
 
 def medians(measurements: list[dict[str, float]]) -> dict[str, float]:
-    """Median of each quantity."""
-    return {name: statistics.median(m[name] for m in measurements) for name in measurements[0]}
+    """Median of each quantity; a count stays a whole number."""
+    return {name: statistics.median_low([m[name] for m in measurements]) for name in measurements[0]}
 
 
 def measure(options: argparse.Namespace, function: str, *values: Any) -> dict[str, dict[str, float]]:
@@ -94,7 +94,7 @@ def report(benchmark: str, results: dict[str, Any], against_pynn: dict[str, Any]
     for name, result in results.items():
         print(f"{name}:")
         for quantity, value in result.items():
-            print(f"    {quantity:28s} {value:12.4g}")
+            print(f"    {quantity:28s} {value:12.6g}")
     for name, result in against_pynn.items():
         print(f"{name}, times faster than {PEER}:")
         for quantity, value in result.items():

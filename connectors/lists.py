@@ -212,7 +212,7 @@ def _value_names(column_names: Sequence[str] | None, width: int | None) -> tuple
             return ("weight", "delay")
         raise ConnectorError(
             f"Rows have {width} values. Without column_names they may have 2 (pre index, post index) or 4 (pre index, "
-            f"post index, weight, delay). Name the other {width and width - 2}: column_names=['weight', ...]."
+            f"post index, weight, delay). Name all after the first two: column_names=['weight', ...]."
         )
     if isinstance(column_names, str) or not all(isinstance(name, str) for name in column_names):
         raise ConnectorError(f"column_names must be a list of names such as ['weight', 'delay'], not {column_names!r}.")

@@ -27,6 +27,7 @@ default_role = "code"
 _PLACE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
 _FLAGS = {
     "dynamics": "cells have dynamics",
+    "equations": "a script's own cell types, from their equations",
     "threads": "several threads",
     "mpi": "several processes (MPI)",
     "smaller_delay_after_run": "smaller delays after the first run",

@@ -36,9 +36,14 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """" Did you mean 'x'?" for the valid name most like `name`, or nothing."""
-    found = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1)
-    return f" Did you mean '{found[0]}'?" if found else ""
+    """" Did you mean 'x'?" for the valid name most like `name`, whatever its case, or nothing."""
+    by_lower_case = {str(v).lower(): str(v) for v in valid}
+    wanted = str(name).lower()
+    found = difflib.get_close_matches(wanted, by_lower_case, n=1)
+    if not found and len(wanted) > 1:
+        # An abbreviation is too unlike the whole name to be found by its letters.
+        found = [v for v in by_lower_case if v.startswith(wanted)][:1]
+    return f" Did you mean '{by_lower_case[found[0]]}'?" if found else ""
 
 
 class PyNNError(Exception):
@@ -88,21 +93,29 @@ class ExpressionError(InvalidParameterValueError):
 class NonExistentParameterError(PyNNError, KeyError, AttributeError):
     """A name that the model does not have.
 
+    `kind` says what it would be a name of: "parameter" or "state variable"; `hint`, a sentence, what to do instead.
     Also an AttributeError, so that hasattr() on a cell answers False rather than raising.
     """
 
-    def __init__(self, parameter_name: str, model_name: str, valid_parameter_names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        parameter_name: str,
+        model_name: str,
+        valid_parameter_names: Iterable[str] = (),
+        kind: str = "parameter",
+        hint: str = "",
+    ) -> None:
         self.parameter_name = parameter_name
         self.model_name = model_name
         self.valid_parameter_names = sorted(valid_parameter_names)
-        super().__init__(parameter_name, model_name, self.valid_parameter_names)
+        self.kind = kind
+        self.hint = hint
+        super().__init__(parameter_name, model_name, self.valid_parameter_names, kind, hint)
 
     def __str__(self) -> str:
         valid = ", ".join(self.valid_parameter_names) or "none"
-        return (
-            f"{self.model_name} has no parameter '{self.parameter_name}'."
-            f"{nearest(self.parameter_name, self.valid_parameter_names)} Valid parameters: {valid}."
-        )
+        advice = f" {self.hint}" if self.hint else nearest(self.parameter_name, self.valid_parameter_names)
+        return f"{self.model_name} has no {self.kind} '{self.parameter_name}'.{advice} Valid {self.kind}s: {valid}."
 
 
 class InvalidModelError(PyNNError, TypeError):

@@ -16,11 +16,10 @@ from pyNN.errors import (
     InvalidParameterValueError,
     InvalidTimeError,
     InvalidWeightError,
-    NonExistentParameterError,
     RoundingWarning,
 )
 from pyNN.expressions import Expression
-from pyNN.models import BaseModelType, Definition, Receptor
+from pyNN.models import BaseModelType, Definition, Receptor, check_parameter_names, check_state_names
 from pyNN.network import FloatArray, IntArray, Ragged, Value
 from pyNN.parameters import (
     LazyArray,
@@ -84,9 +83,7 @@ def lower_parameters(model: BaseModelType, names: Any, size: int, seed: int, *st
 
 def checked_copy(model: BaseModelType, parameters: Mapping[str, Any], size: int) -> BaseModelType:
     """A model of the same type that has the new values, checked; the given one stays what it is."""
-    for name in parameters:
-        if name not in model.definition.parameters:
-            raise NonExistentParameterError(name, type(model).__name__, model.definition.parameters)
+    check_parameter_names(parameters, model)
     new = object.__new__(type(model))
     new.__dict__.update(model.__dict__)
     declared = {name: model.definition.parameters[name].default for name in parameters}
@@ -104,9 +101,7 @@ def lower_state(
     A RandomDistribution with an rng of its own is drawn from that rng in sequence, as in PyNN; one without from a keyed
     stream. Raises NonExistentParameterError for a variable that the model does not have.
     """
-    settable = [name for name, state in definition.states.items() if state.settable]
-    if variable not in settable:
-        raise NonExistentParameterError(variable, f"{definition.name} (state variables)", settable)
+    check_state_names([variable], definition.name, definition)
     if isinstance(value, LazyArray) and not value.operations:
         value = value.base_value
     if isinstance(value, RandomDistribution) and value.rng is not None:
@@ -197,7 +192,8 @@ def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | Flo
 
     `value` is a number, a list of one number a connection (in the order of `Projection.get(format="list")`), an array
     of shape (pre, post), a RandomDistribution, a function of distance, an expression in d as text, or an
-    IndexBasedExpression. Raises InvalidParameterValueError, InvalidDimensionsError, ExpressionError.
+    IndexBasedExpression. Raises InvalidParameterValueError, InvalidDimensionsError, ExpressionError; for NaN
+    InvalidWeightError or InvalidDelayError.
     """
     result = _synaptic(name, value, pairs, key)
     try:
@@ -205,12 +201,15 @@ def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | Flo
     except (TypeError, ValueError) as error:
         raise InvalidParameterValueError(f"{name} must be a number or numbers, not {value!r}.") from error
     if numbers.ndim and numbers.shape != (pairs.size,):
+        given = f"{numbers.size} values were" if numbers.ndim == 1 else f"an array of shape {numbers.shape} was"
         raise InvalidDimensionsError(
-            f"{name}: {numbers.shape} values were given; possible are one number, one a connection "
-            f"({pairs.size}), or an array of shape (pre, post) = {pairs.shape}."
+            f"{name}: {given} given; possible are one number, one number a connection ({pairs.size}), or an array of "
+            f"shape (pre, post) = {pairs.shape}."
         )
     if np.isnan(numbers).any():
-        raise InvalidParameterValueError(f"{name} must be a number, and not NaN.")
+        kind = {"weight": InvalidWeightError, "delay": InvalidDelayError}.get(name, InvalidParameterValueError)
+        number = "" if numbers.ndim == 0 else f" It is NaN for connection {int(np.argmax(np.isnan(numbers)))}."
+        raise kind(f"{name} must be a number, and not NaN.{number}")
     return float(numbers) if numbers.ndim == 0 else numbers
 
 

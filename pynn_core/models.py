@@ -66,7 +66,7 @@ class Definition:
     threshold: str = ""
     reset: str = ""
     refractory: str = ""
-    """The parameter (ms) for how long a cell is held after a spike: variables flagged (unless refractory) stand still."""
+    """The parameter (ms) for how long a spike holds the cell: variables flagged (unless refractory) stand still."""
     source: str = ""
     """For spike sources: "array" or "poisson" (pyNN.spike_sources makes the trains); "" for cells with dynamics."""
     injectable: bool = True
@@ -203,6 +203,9 @@ class BaseSynapseType(BaseModelType):
 class BaseCurrentSource(BaseModelType):
     """A source of current that is injected into cells."""
 
+    def _inject(self, simulation: Any, ids: Any) -> None:
+        raise NotImplementedError
+
 
 class BaseCellTypeComponent(BaseModelType):
     """Part of a composed cell type."""
@@ -217,10 +220,21 @@ class BaseIonChannelModel(BaseModelType):
 
 
 def check_parameter_names(names: Any, model: BaseModelType) -> None:
-    """Raise NonExistentParameterError for the first of `names` that `model` does not have."""
+    """Raise NonExistentParameterError for the first of `names` that is no parameter of `model`."""
+    definition = model.definition
     for name in names:
-        if name not in model.definition.parameters:
-            raise NonExistentParameterError(name, type(model).__name__, model.definition.parameters)
+        if name not in definition.parameters:
+            hint = f"'{name}' is a state variable: see initialize() and record()." if name in definition.states else ""
+            raise NonExistentParameterError(name, type(model).__name__, definition.parameters, hint=hint)
+
+
+def check_state_names(names: Any, model_name: str, definition: Definition) -> None:
+    """Raise NonExistentParameterError for the first of `names` that is no state variable with an initial value."""
+    settable = [name for name, state in definition.states.items() if state.settable]
+    for name in names:
+        if name not in settable:
+            hint = f"'{name}' is a parameter: see set() and get()." if name in definition.parameters else ""
+            raise NonExistentParameterError(name, model_name, settable, kind="state variable", hint=hint)
 
 
 def instantiate(celltype: Any, cellparams: Mapping[str, Any] | None) -> BaseCellType:
@@ -232,6 +246,8 @@ def instantiate(celltype: Any, cellparams: Mapping[str, Any] | None) -> BaseCell
                 f"Write {type(celltype).__name__}(**cellparams) instead."
             )
         return celltype
+    if cellparams is not None and not isinstance(cellparams, Mapping):
+        raise InvalidModelError(f"cellparams must be a dictionary of parameters by name, not {cellparams!r}.")
     if isinstance(celltype, type) and issubclass(celltype, BaseCellType):
         return celltype(**(cellparams or {}))
     raise InvalidModelError(

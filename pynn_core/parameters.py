@@ -23,7 +23,6 @@ from pyNN.errors import (
     InvalidDimensionsError,
     InvalidParameterValueError,
     NonExistentParameterError,
-    PyNNError,
     UnitsError,
 )
 from pyNN.expressions import Expression
@@ -738,8 +737,6 @@ def call_for_cells(function: Callable[[Any], Any], index: NDArray[np.int_], sequ
     """
     try:
         values = _row_of(function(index), index.size, ArrayParameter if sequences else Number)
-    except PyNNError:
-        raise
     except Exception:
         # Whether a function takes arrays cannot be known but by trying; what is really wrong shows in the calls below.
         values = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pyNN import descriptions
 from pyNN.errors import (
+    CapabilityError,
     ConnectionError,
     InvalidDimensionsError,
     InvalidModelError,
@@ -19,7 +20,14 @@ from pyNN.errors import (
     PyNNError,
 )
 from pyNN.lowering import checked_copy, lower_parameters, lower_state, put, take, to_user
-from pyNN.models import BaseCellType, Definition, instantiate
+from pyNN.models import (
+    BaseCellType,
+    BaseCurrentSource,
+    Definition,
+    check_parameter_names,
+    check_state_names,
+    instantiate,
+)
 from pyNN.network import FloatArray, IntArray, PopulationSpec
 from pyNN.parameters import LazyArray, simplify_parameter_array
 from pyNN.random import NumpyRNG
@@ -33,6 +41,13 @@ if TYPE_CHECKING:
 
 class CellIndexError(PyNNError, IndexError):
     """An index beyond the cells that there are."""
+
+
+class UnknownLabelError(PyNNError, KeyError):
+    """A label that no part of an assembly has."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class IDMixin:
@@ -90,6 +105,7 @@ class IDMixin:
 
     def get_initial_value(self, variable: str) -> float:
         """The value that a state variable has at t = 0."""
+        check_state_names([variable], self.parent.definition.name, self.parent.definition)
         return float(np.asarray(self.as_view().initial_values[variable].evaluate(simplify=False))[0])
 
     def set_initial_value(self, variable: str, value: float) -> None:
@@ -257,15 +273,20 @@ class BasePopulation:
             raise InvalidParameterValueError(
                 f"Cells are selected by an integer, a slice, a list of integers or a mask, not {index!r}."
             )
-        if chosen.min() < -self.size or chosen.max() >= self.size:
-            raise CellIndexError(f"Index {int(chosen.max())} is out of range: '{self.label}' has {self.size} cells.")
+        wrong = chosen[(chosen < -self.size) | (chosen >= self.size)]
+        if wrong.size:
+            raise self._out_of_range(int(wrong[0]))
         return np.unique(np.where(chosen < 0, chosen + self.size, chosen))
 
     def _cell(self, index: Any) -> ID:
         position = int(index)
         if not -self.size <= position < self.size:
-            raise CellIndexError(f"Index {position} is out of range: '{self.label}' has {self.size} cells.")
+            raise self._out_of_range(position)
         return self._id(int(self.ids[position]))
+
+    def _out_of_range(self, index: int) -> CellIndexError:
+        possible = f"possible are 0 to {self.size - 1}" if self.size else "none is possible"
+        return CellIndexError(f"Index {index} is out of range: '{self.label}' has {self.size} cells, {possible}.")
 
     # --- parameters and state ----------------------------------------------------------------------------------
 
@@ -281,10 +302,8 @@ class BasePopulation:
 
     def _get(self, name: str, simplify: bool) -> Any:
         for population, _, _ in self._parts():
-            if name not in population.definition.parameters:
-                raise NonExistentParameterError(
-                    name, type(population.celltype).__name__, population.definition.parameters
-                )
+            population._owner.require_open()
+            check_parameter_names([name], population.celltype)
         result: Any = np.empty(self.size, dtype=float)
         for population, indices, positions in self._parts():
             values = to_user(take(population._spec.parameters[name], indices))
@@ -354,6 +373,11 @@ class BasePopulation:
 
     def inject(self, current_source: Any) -> None:
         """Inject a current into all these cells; TypeError where they cannot take one (spike sources)."""
+        if not isinstance(current_source, BaseCurrentSource):
+            raise InvalidModelError(
+                "A current is injected from an instance such as sim.DCSource(amplitude=0.5), not from "
+                f"{current_source!r}."
+            )
         if not self.injectable:
             raise InvalidModelError(f"No current can be injected into '{self.label}': spike sources have no membrane.")
         current_source._inject(self._simulation, self.ids)
@@ -407,7 +431,7 @@ class BasePopulation:
 
     def nearest(self, position: Any) -> ID:
         """The cell nearest to a point (x, y, z)."""
-        point = np.asarray(position, dtype=float).reshape(3, 1)
+        point = _point(position).reshape(3, 1)
         if not self.size:
             raise CellIndexError(f"'{self.label}' has no cells, so none is the nearest.")
         return self._cell(int(np.argmin(((self.positions - point) ** 2).sum(axis=0))))
@@ -576,6 +600,12 @@ class Population(_OnePopulation):
         count, structure = _size_and_structure(size, structure)
         celltype = instantiate(cellclass, cellparams)
         simulation.require_model(celltype.definition)
+        if native:
+            _check_native(celltype.definition, simulation)
+        if initial_values is not None and not isinstance(initial_values, Mapping):
+            raise InvalidParameterValueError(
+                f"initial_values must be a dictionary of values by state variable, not {initial_values!r}."
+            )
         number = len(simulation.populations)
         self._owner = simulation
         self._celltype = celltype
@@ -667,10 +697,7 @@ class Population(_OnePopulation):
         self._positions = array
 
     def _set_position(self, index: int, position: Any) -> None:
-        point = np.asarray(position, dtype=float)
-        if point.shape != (3,):
-            raise InvalidDimensionsError(f"A position is three numbers x, y, z, not {position!r}.")
-        self._all_positions()[:, index] = point
+        self._all_positions()[:, index] = _point(position)
 
     @property
     def structure(self) -> BaseStructure | None:
@@ -704,8 +731,24 @@ class Population(_OnePopulation):
         return f"Population({self.size}, {type(self.celltype).__name__}(<parameters>), label={self.label!r})"
 
 
+def _point(position: Any) -> FloatArray:
+    point = np.asarray(position, dtype=float)
+    if point.shape != (3,):
+        raise InvalidDimensionsError(f"A position is three numbers x, y, z, not {position!r}.")
+    return point
+
+
 def _given(celltype: BaseCellType) -> dict[str, Any]:
     return dict(celltype.parameter_space.items())
+
+
+def _check_native(definition: Definition, simulation: Simulation) -> None:
+    possible = simulation.backend.capabilities.native_sources
+    if definition.name not in possible:
+        raise CapabilityError(
+            f"native=True: the backend '{simulation.backend.name}' has no generator of its own for {definition.name}. "
+            f"It has one for: {', '.join(possible) or 'no model'}. Leave native away."
+        )
 
 
 def _size_and_structure(size: Any, structure: BaseStructure | None) -> tuple[int, BaseStructure | None]:
@@ -866,12 +909,12 @@ class Assembly(BasePopulation):
         return self
 
     def get_population(self, label: str) -> _OnePopulation:
-        """The element with this label; KeyError lists the labels there are."""
+        """The element with this label; UnknownLabelError, a KeyError, lists the labels there are."""
         for population in self.populations:
             if population.label == label:
                 return population
         labels = ", ".join(p.label for p in self.populations)
-        raise KeyError(f"The assembly '{self.label}' has no population '{label}'. It has: {labels}.")
+        raise UnknownLabelError(f"The assembly '{self.label}' has no population '{label}'. It has: {labels}.")
 
     def get_annotations(self, annotation_keys: Any, simplify: bool = True) -> dict[str, Any]:
         """For each key the annotations of the elements; one value where all have the same, if `simplify`."""
@@ -966,6 +1009,7 @@ __all__ = [
     "IDMixin",
     "Population",
     "PopulationView",
+    "UnknownLabelError",
     "cells_of",
     "is_conductance",
 ]

@@ -17,6 +17,7 @@ from pyNN.errors import (
     InvalidModelError,
     InvalidParameterValueError,
     NonExistentParameterError,
+    nearest,
 )
 from pyNN.lowering import Pairs, check_weights, choose_receptor, lower_delays, lower_synaptic
 from pyNN.models import BaseSynapseType, Receptor
@@ -25,6 +26,7 @@ from pyNN.populations import BasePopulation
 from pyNN.random.streams import derive_key
 from pyNN.space import Space
 from pyNN.standardmodels.synapses import StaticSynapse
+from pyNN.utility.progress import build_progress
 
 if TYPE_CHECKING:
     from pyNN.simulation import Simulation
@@ -119,6 +121,8 @@ class Projection:
             raise InvalidModelError(
                 f"The synapse type must be an instance such as sim.StaticSynapse(weight=0.1), not {synapse_type!r}."
             )
+        if space is not None and not isinstance(space, Space):
+            raise InvalidModelError(f"space must be an instance such as sim.Space(axes='xy'), not {space!r}.")
         if source not in (None, ""):
             raise CapabilityError(f"source={source!r}: point neurons have no parts that a projection could start from.")
         simulation: Simulation = self._script.simulation
@@ -169,7 +173,8 @@ class Projection:
             )
         if receptor_type not in (None, "default") and receptor_type not in receptors:
             raise ConnectionError(
-                f"'{self.post.label}' has no receptor type '{receptor_type}'. It has: {', '.join(receptors) or 'none'}."
+                f"'{self.post.label}' has no receptor type '{receptor_type}'.{nearest(str(receptor_type), receptors)} "
+                f"It has: {', '.join(receptors) or 'none'}."
             )
 
     def _request(self) -> ConnectionRequest:
@@ -210,7 +215,10 @@ class Projection:
         return derive_key(self._owner.settings.rng_seed, "synapse", self._number, name, draw)
 
     def _make(self, receptor_type: str | None) -> ProjectionSpec:
-        connections = self.connect_with(self.connector)
+        with build_progress(100.0, f"connecting {self.label}", "%", self._owner.comm.rank == 0) as progress:
+            request = self._request()
+            request.progress = lambda fraction: progress(100.0 * fraction)
+            connections = self.connector.connections(request)
         pairs = Pairs(connections.pre, connections.post, self.shape, self._distances, self)
         self._pairs = pairs
         space = self.synapse_type.parameter_space
@@ -335,6 +343,7 @@ class Projection:
 
     def connection_columns(self) -> tuple[IntArray, IntArray, Any, Any]:
         """(ids of the pre cells, ids of the post cells, pre index, post index), the last two one a connection."""
+        self._owner.require_open()
         return self._spec.pre, self._spec.post, self._pairs.pre, self._pairs.post
 
     def _attribute(self, name: str) -> None:
@@ -443,6 +452,7 @@ class Projection:
         shape (pre, post), a RandomDistribution, a function of distance, or an expression in d. All connections of a
         pair get the same from an array. Nothing is changed if any value is wrong.
         """
+        self._owner.require_open()
         for name in attributes:
             self._attribute(name)
         draw = self._owner.next_draw()
@@ -488,7 +498,9 @@ class Projection:
         states = self.synapse_type.definition.states
         for name in initial_values:
             if name not in states:
-                raise NonExistentParameterError(name, f"{type(self.synapse_type).__name__} (state variables)", states)
+                raise NonExistentParameterError(
+                    name, type(self.synapse_type).__name__, states, kind="state variable"
+                )
 
     def annotate(self, **annotations: Any) -> None:
         """Attach information."""

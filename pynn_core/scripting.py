@@ -116,7 +116,9 @@ class Script:
         present = self.simulation
         target = steps_of(time_point, present.dt, "time_point")
         if target < present.current_step:
-            raise InvalidTimeError(f"run_until({time_point}): that time is past; it is {present.t} ms now.")
+            raise InvalidTimeError(
+                f"run_until({time_point}): that time is past; it is {present.t} ms now. reset() goes back to 0."
+            )
         return self._run_to(target, callbacks)
 
     def _run_to(self, target: int, callbacks: Iterable[Callable[[float], float]] | None) -> float:

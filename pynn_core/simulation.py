@@ -140,8 +140,9 @@ class Simulation:
         if new is not None and old is not None and new < old:
             raise InvalidDelayError(
                 f"{spec.label} has a delay of {self.time_of(new)} ms, but the backend '{self.backend.name}' has "
-                f"already run with a smallest delay of {self.time_of(old)} ms. Say setup(min_delay={self.time_of(new)}) "
-                "at the start, or create the projection before the first run()."
+                f"already run with a smallest delay of {self.time_of(old)} ms. "
+                f"Say setup(min_delay={self.time_of(new)}) at the start, or create the projection before the first "
+                "run()."
             )
 
     def inject(self, spec: CurrentSpec) -> None:
@@ -248,6 +249,12 @@ class Simulation:
 
     def run_with_callbacks(self, target_step: int, callbacks: Iterable[Callable[[float], float]]) -> None:
         """Run to a step; each callback is called with the time (ms) now, whenever it asked for, and at the end."""
+        callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+        for callback in callbacks:
+            if not callable(callback):
+                raise InvalidParameterValueError(
+                    f"callbacks must be functions of the time that return the next time (ms), not {callback!r}."
+                )
         due = [(self._next_call(callback, target_step), callback) for callback in callbacks]
         while self.current_step < target_step:
             stop = min([target_step, *(step for step, _ in due)])
@@ -330,6 +337,7 @@ class Simulation:
 
     def recorded_current(self, spec: CurrentSpec) -> FloatArray:
         """The current (nA) of a recorded source at 0, dt, 2 dt ... up to now."""
+        self.require_open()
         if spec.id not in self._current_histories:
             raise InvalidParameterValueError("This current source is not recorded. Call its record() before run().")
         return np.concatenate([*self._current_histories[spec.id], self._signal(spec, 1)])
@@ -396,7 +404,13 @@ def open_simulation(
         )
     options = _backend_options(backend, extra)
     if "num_processes" in options:
-        comm = SerialCommunicator(int(options["rank"]), int(options["num_processes"]))
+        processes = _whole_number("num_processes", options["num_processes"], minimum=1)
+        rank = _whole_number("rank", options["rank"], minimum=0)
+        if rank >= processes:
+            raise InvalidParameterValueError(
+                f"rank={rank} is not possible with num_processes={processes}; possible are 0 to {processes - 1}."
+            )
+        comm = SerialCommunicator(rank, processes)
     settings = Settings(
         dt=dt,
         min_delay_steps=lowest,
@@ -454,6 +468,8 @@ def _whole_number(name: str, value: Any, minimum: int) -> int:
 def _delay_steps(name: str, value: Any, dt: float) -> int | None:
     if value is None or (isinstance(value, str) and value == "auto"):
         return None
+    if isinstance(value, str):
+        raise InvalidTimeError(f"{name} must be a number of ms or 'auto', not {value!r}.")
     time_ms = _positive_time(name, value)
     steps = round_to_steps(time_ms, dt)
     if steps < 1:

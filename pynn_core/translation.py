@@ -6,7 +6,7 @@ A row states a native name and a native unit; the factor between the two units c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pyNN.errors import NonExistentParameterError
@@ -84,13 +84,12 @@ class NativeState:
 
 @dataclass(frozen=True)
 class NativeReceptor:
-    """Where a weight arrives: the native unit, the factor that gives it the native sign, and the port."""
+    """Where a weight arrives: the native unit and the factor that gives it the native sign."""
 
     name: str
     unit: str
     sign: int = 1
     """-1: the native model takes weights of the opposite sign (negative ones for an inhibitory conductance)."""
-    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,6 @@ class Translation:
     """Name of the parameter that is a constant current, to which injected currents may be added."""
     grid: bool = True
     """Whether spikes are restricted to the grid."""
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def native_parameters(
         self, definition: Definition, values: Values, changed: Iterable[str] | None = None

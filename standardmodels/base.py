@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from pyNN.errors import InvalidParameterValueError, NoModelAvailableError
+from pyNN.errors import (
+    InvalidDimensionsError,
+    InvalidModelError,
+    InvalidParameterValueError,
+    NoModelAvailableError,
+)
 from pyNN.models import (
     BaseCellType,
     BaseCellTypeComponent,
@@ -15,6 +21,7 @@ from pyNN.models import (
     BaseModelType,
     BasePostSynapticResponse,
     BaseSynapseType,
+    check_parameter_names,
 )
 from pyNN.network import CurrentSpec, Ragged
 from pyNN.parameters import ParameterSpace, lower_sequences, lower_values
@@ -66,15 +73,27 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
         values: dict[str, Any] = {}
         for name, parameter in self.definition.parameters.items():
             given = self.parameter_space[name]
-            if parameter.is_array:
-                values[name] = Ragged.from_list(lower_sequences(given, 1))
-            else:
-                values[name] = float(np.asarray(lower_values(given, 1, 0)).reshape(()))
+            try:
+                if parameter.is_array:
+                    values[name] = Ragged.from_list(lower_sequences(given, 1))
+                else:
+                    values[name] = float(np.asarray(lower_values(given, 1, 0)).reshape(()))
+            except InvalidDimensionsError as error:
+                raise InvalidDimensionsError(
+                    f"{type(self).__name__}: {name} is the same for all cells that the current is injected into, so it "
+                    f"takes a single value; {error} For different currents, make one source for each."
+                ) from error
         return values
 
     def inject_into(self, cells: Any) -> None:
         """Inject the current into a population, a view, an assembly, a cell or a list of cells."""
-        groups = [cells] if hasattr(cells, "inject") else list(cells)
+        groups = list(cells) if isinstance(cells, Iterable) and not hasattr(cells, "inject") else [cells]
+        for group in groups:
+            if not hasattr(group, "inject"):
+                raise InvalidModelError(
+                    "A current is injected into a population, a view, an assembly, a cell or a list of those, not into "
+                    f"{group!r}."
+                )
         for group in groups:
             group.inject(self)
 
@@ -115,8 +134,9 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
         return dict(self.parameter_space.as_dict())
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "parameter_space" or name not in type(self).default_parameters:
+        if name.startswith("_") or name == "parameter_space":
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'.")
+        check_parameter_names([name], self)
         return self.get_parameters()[name]
 
     def __setattr__(self, name: str, value: Any) -> None:

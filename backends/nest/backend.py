@@ -80,12 +80,15 @@ class NestBackend:
             "smaller_delay_after_run": "NEST fixes the range of delays at the first run; say "
             "setup(min_delay=..., max_delay=...).",
             "initial isyn_exc, isyn_inh": "iaf_psc_exp and iaf_psc_alpha start without synaptic current.",
-            "isyn_exc, isyn_inh recorded from the middle of a run": "NEST does not tell their present value; record them "
-            "from the start.",
+            "isyn_exc, isyn_inh recorded from the middle of a run": "NEST does not tell their present value; record "
+            "them from the start.",
             "isyn_exc, isyn_inh with spike_precision='off_grid'": "iaf_psc_exp_ps does not offer them to recorders.",
             "v_reset >= v_thresh": "NEST refuses it.",
             "spike at the moment a source is created after a run": "NEST's clock is past it; the next step will do.",
             "delay of existing connections": "NEST cannot change it.",
+            "weights changed between multiples of min_delay": "NEST delivers the spikes of one min_delay together, so "
+            "the change also acts on those since the last multiple.",
+            "rate of a native SpikeSourcePoisson": "a change acts one min_delay late.",
         },
     )
 
@@ -152,7 +155,9 @@ def _population_problems(population: PopulationSpec, table: Translation, setting
     if "v_reset" in p and "v_thresh" in p and np.any(np.asarray(p["v_reset"]) >= np.asarray(p["v_thresh"])):
         problems.append(f"'{population.label}': v_reset must be below v_thresh.")
     if not table.grid and np.any(_on_grid(p["tau_refrac"], settings.dt) < settings.dt):
-        problems.append(f"'{population.label}': with spike_precision='off_grid' tau_refrac must be at least a time step.")
+        problems.append(
+            f"'{population.label}': with spike_precision='off_grid' tau_refrac must be at least a time step."
+        )
     return problems
 
 
@@ -303,8 +308,9 @@ class NestSession:
         if smallest is not None and smallest < self.lag or largest is not None and largest > self._max_delay_steps:
             raise CapabilityError(
                 f"NEST has run with delays of {self._ms(self.lag)} to {self._ms(self._max_delay_steps)} ms and cannot "
-                f"take others any more, but new connections have {self._ms(smallest or 0)} to {self._ms(largest or 0)} ms. "
-                "Say setup(min_delay=..., max_delay=...) at the start, or make the projection before the first run()."
+                f"take others any more, but new connections have {self._ms(smallest or 0)} to "
+                f"{self._ms(largest or 0)} ms. Say setup(min_delay=..., max_delay=...) at the start, or make the "
+                "projection before the first run()."
             )
 
     def _ms(self, steps: int) -> float:
@@ -382,7 +388,7 @@ class NestSession:
         if cells.played and spec.variable == "spikes":
             from pyNN.nest.recorders import SourceRecording
 
-            recording = SourceRecording(np.asarray(spec.cells), cells.spec.size, self.now)
+            recording = SourceRecording(np.asarray(spec.cells), cells.spec.size)
             cells.recordings.append(recording)
             self._recordings[spec.id] = recording
         elif self._led_in:

@@ -290,7 +290,8 @@ def check_signs(built: Built, weights: Any) -> None:
         wrong = float(weights.ravel()[np.argmax(weights.ravel() * built.sign < 0)])
         raise InvalidWeightError(
             f"Projection '{built.spec.label}' {'may draw' if built.spec.table is None else 'has'} the weight {wrong}, "
-            f"but weights for the receptor '{built.spec.receptor}' must be {wanted} or zero: NEST chooses the receptor by the sign."
+            f"but weights for the receptor '{built.spec.receptor}' must be {wanted} or zero: NEST chooses "
+            "the receptor by the sign."
             + (" Draw them from 'normal_clipped'." if np.isinf(wrong) else "")
         )
 

@@ -35,10 +35,9 @@ Reader = Callable[[IntArray], FloatArray]
 class SourceRecording:
     """Spikes of a source, which come from the train that is played."""
 
-    def __init__(self, cells: IntArray, size: int, start: int) -> None:
+    def __init__(self, cells: IntArray, size: int) -> None:
         self._wanted = np.zeros(size, dtype=bool)
         self._wanted[cells] = True
-        self._start = start
         self._steps: list[IntArray] = []
         self._cells: list[IntArray] = []
 
@@ -71,7 +70,6 @@ class SpikeRecording:
         self._precise = precise
         self._cells = cells
         self._nodes = nodes[cells]
-        self._after = clock.now
         self._device = nest.Create("spike_recorder") if len(cells) else None
         if self._device is not None:
             spec = {"delay": clock.lag * clock.dt, "synapse_model": "static_synapse"}

@@ -39,8 +39,8 @@ def load_nest() -> Any:
         if launched_by_mpi():
             raise CapabilityError(
                 "NEST cannot be used in a process that mpirun, mpiexec or srun started: NEST from PyPI is built "
-                "without MPI. Start the script with python and use several cores with setup(threads=...), or use the backend "
-                "'reference' under mpirun."
+                "without MPI. Start the script with python and use several cores with setup(threads=...), or use the "
+                "backend 'reference' under mpirun."
             )
         _import_quietly()
     nest = sys.modules["nest"]
@@ -92,7 +92,8 @@ def tics_per_ms(dt: float) -> int:
             return TICS_PER_MS * multiple
     raise CapabilityError(
         f"NEST cannot use a time step of {dt} ms: it must be a whole number of its time units (tics), which can be "
-        f"as short as {1 / (TICS_PER_MS * _LARGEST_TIC_MULTIPLE)} ms. Choose a time step such as {round(dt, 3) or 0.001} ms."
+        f"as short as {1 / (TICS_PER_MS * _LARGEST_TIC_MULTIPLE)} ms. Choose a time step such as "
+        f"{round(dt, 3) or 0.001} ms."
     )
 
 

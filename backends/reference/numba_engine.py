@@ -13,7 +13,7 @@ from pyNN.network import IntArray
 from pyNN.reference import layout
 from pyNN.reference.kernel_frame import FRAME
 from pyNN.reference.routing import Sorted
-from pyNN.reference.state import CellGroup, Group, World
+from pyNN.reference.world import CellGroup, Group, World
 
 _LONGEST_INTERVAL = 1024
 _LARGEST_SPIKE_BUFFER = 1 << 22

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyNN.network import FloatArray, IntArray
 from pyNN.reference.routing import sort_by_source
-from pyNN.reference.state import CellGroup, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Route, SourceGroup, World
 
 
 class NumpyEngine:

@@ -24,7 +24,7 @@ from pyNN.network import (
     split_by_population,
 )
 from pyNN.reference.routing import make_routes
-from pyNN.reference.state import (
+from pyNN.reference.world import (
     CellGroup,
     Current,
     Engine,

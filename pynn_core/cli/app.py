@@ -215,6 +215,14 @@ def _print_comparison(comparison: Comparison, require: str | None, console: Cons
     for name, run in comparison.runs.items():
         if run.facts["native"]:
             console.print(f"{name} drew connections or spikes itself (native=True), so its network is its own.")
+        if run.facts["unobserved"]:
+            labels = ", ".join(run.facts["unobserved"])
+            console.print(
+                f"{name}: created after the first run(), so their spikes are not compared: {labels}.",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
         for warning in run.facts["warnings"]:
             console.print(
                 f"{name}: {warning['category']}: {warning['message']}", style="dim", markup=False, highlight=False

@@ -201,6 +201,7 @@ class Comparison:
             "process_s": facts["process_s"],
             "native": facts["native"],
             "parameters_hash": facts["parameters_hash"],
+            "unobserved": facts["unobserved"],
             "warnings": facts["warnings"],
         }
 

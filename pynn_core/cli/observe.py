@@ -131,6 +131,11 @@ class Observer:
                 or any(spec.table is None for spec in network.projections)
                 or any(spec.native for spec in network.populations)
             ),
+            "unobserved": [
+                spec.label
+                for spec in network.populations
+                if not spec.is_source and spec.id not in self._recordings.spikes
+            ],
             "versions": simulation.backend.versions(),
             "connection_hash": connection_hash(network, connections),
             "parameters_hash": parameters_hash(network, simulation.settings.dt),

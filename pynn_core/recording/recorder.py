@@ -164,7 +164,7 @@ class Recorder:
         return [recording for parts in self._recordings.values() for recording in parts]
 
     def _checked_names(self, variables: str | Iterable[str]) -> list[str]:
-        names = [variables] if isinstance(variables, str) else list(variables)
+        names = list(variables) if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]
         valid = self._population.definition.recordable
         for name in names:
             if name not in valid:

@@ -178,6 +178,9 @@ def change_everything(session: Any, net: Network, name: str) -> list[Any]:
     session.write_cells(0, "i_offset", np.array([3, 1, 7]), np.array([0.9, 0.0, 0.5]))
     session.write_cells(0, "v", np.array([9, 10]), -60.0)
     session.write_cells(1, "tau_m", np.arange(15), 12.0)
+    session.write_cells(1, "cm", np.array([2, 3]), np.array([0.4, 0.3]))
+    for parameter, value in (("v_rest", -66.5), ("v_thresh", -54.0), ("v_reset", -70.5), ("tau_refrac", 1.0)):
+        session.write_cells(0, parameter, np.arange(20, 40), value)
     session.write_cells(2, "rate", np.arange(20), 60.0)
     seen.append(session.read_cells(0, "v"))
     session.advance(111)
@@ -242,7 +245,7 @@ def test_conductance_models_agree_within_the_accuracy_of_nests_solver(name: str,
     net = network(name)
     for p in net.populations[:2]:
         p.parameters["v_thresh"] = 0.0  # a spike would turn a small difference into a large one
-        p.initial_values["v"] = np.minimum(p.initial_values["v"], -50.0)
+        p.initial_values["v"] = np.minimum(np.asarray(p.initial_values["v"]), -50.0)
     found = run(nest, net, [2000])
     expected = run(ReferenceBackend(), net, [2000])
     for r in net.recordings:

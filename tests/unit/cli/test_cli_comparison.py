@@ -27,7 +27,7 @@ def observation(name="reference", seed=0, shift=None, rate=20.0, **facts):
         "backend": name, "cells": N_CELLS, "sources": 3, "connections": 1234, "build_s": 0.5, "run_s": 1.5,
         "peak_memory_mb": 200.0, "dt": 0.1, "steps": N_STEPS, "rng_seed": 42, "threads": 1, "options": {},
         "native": False, "versions": {name: "1.0"}, "connection_hash": "same", "parameters_hash": "p",
-        "process_s": 3.0, "warnings": [], "error": "",
+        "process_s": 3.0, "warnings": [], "unobserved": [], "error": "",
     }  # fmt: skip
     return Observation({**known, **facts}, steps + 1, cells, kinds, potentials, np.array([0, 1]))
 

@@ -127,15 +127,14 @@ def part() -> Callable[..., Network]:
 
     def made(*specs: Any) -> Network:
         network = Network()
+        places: dict[type, list[Any]] = {
+            PopulationSpec: network.populations,
+            ProjectionSpec: network.projections,
+            CurrentSpec: network.currents,
+            RecordingSpec: network.recordings,
+        }
         for spec in specs:
-            for kind, where in (
-                (PopulationSpec, network.populations),
-                (ProjectionSpec, network.projections),
-                (CurrentSpec, network.currents),
-                (RecordingSpec, network.recordings),
-            ):
-                if isinstance(spec, kind):
-                    where.append(spec)
+            places[type(spec)].append(spec)
         return network
 
     return made

@@ -18,6 +18,7 @@ from pyNN.errors import (
     SimulatorError,
 )
 from pyNN.models import Definition
+from pyNN.nest import versions
 from pyNN.network import Ragged
 from pyNN.parallel import SerialCommunicator
 
@@ -27,7 +28,7 @@ def settings(**options: Any) -> Settings:
 
 
 def test_everything_that_is_impossible_is_named_at_once(build: Any, part: Any, open_session: Any) -> None:
-    import nest
+    nest = versions.load_nest()
 
     one = build.population("IF_curr_exp", init={"isyn_exc": 0.3})
     two = build.population("IF_cond_exp", v_reset=-40.0)

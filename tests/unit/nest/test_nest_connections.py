@@ -38,7 +38,7 @@ def test_weights_and_delays_come_back_in_the_order_of_the_table(
 
 
 def test_what_nest_holds_is_in_its_own_units_and_sign(build: Any, part: Any, open_session: Any) -> None:
-    import nest
+    nest = versions.load_nest()
 
     pre, post = build.population("IF_curr_exp", 2), build.population("IF_cond_alpha", 1)
     session = open_session()
@@ -54,7 +54,7 @@ def test_an_assembly_of_targets_gets_each_models_own_unit(build: Any, part: Any,
     projection = build.projection(source, targets, np.array([1.0, 2.0, 3.0, 4.0]), 1)
     session = open_session()
     session.build(part(delta, current, projection, source))
-    import nest
+    nest = versions.load_nest()
 
     found = nest.GetConnections(synapse_model=session._connections._built[0].selections[0].synapse_model)
     assert sorted(found.get("weight")) == [2.0, 3.0, 1000.0, 4000.0]
@@ -111,7 +111,7 @@ def test_nothing_is_connected_by_an_empty_projection(build: Any, part: Any, open
 def test_weights_of_the_wrong_sign_are_refused_before_anything_is_created(
     build: Any, part: Any, open_session: Any
 ) -> None:
-    import nest
+    nest = versions.load_nest()
 
     cells = build.population("IF_curr_exp", 2)
     session = open_session()

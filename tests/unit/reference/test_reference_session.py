@@ -425,7 +425,7 @@ def test_a_compiled_model_of_a_users_own_needs_no_sympy_in_the_next_process(tmp_
         from pyNN.equations import store
         from pyNN.network import PopulationSpec
         from pyNN.reference.numba_engine import kernel_address
-        from pyNN.reference.state import CellGroup
+        from pyNN.reference.world import CellGroup
         model = Definition("Mine", {"tau": Parameter(1.0, "ms")}, {"v": State(0.0, "mV")},
                            {"excitatory": Receptor("mV", "v += weight")}, equations="dv/dt = -v/tau : mV")
         group = CellGroup(PopulationSpec(0, "p", model, 3, 0, {"tau": 2.0}, {"v": 1.0}), 0.1)
