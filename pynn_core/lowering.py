@@ -58,7 +58,7 @@ def steps_of(time_ms: Any, dt: float, what: str) -> int:
         warnings.warn(
             f"{what} = {time:g} ms is not a multiple of the time step; {steps * dt:g} ms is used.",
             RoundingWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return steps
 
@@ -182,8 +182,8 @@ class Pairs:
     def ordinals(self) -> IntArray:
         """Number of each connection among those of its post cell; with the post index it keys a random value."""
         if self._ordinals is None:
-            starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1))
-            self._ordinals = np.arange(self.size) - starts[self.post]
+            counts = np.bincount(self.post, minlength=self.shape[1])
+            self._ordinals = np.arange(self.size) - np.repeat(np.cumsum(counts) - counts, counts)
         return self._ordinals
 
 
@@ -284,9 +284,14 @@ def lower_delays(
                 f"{label}: a delay of {largest:g} ms is over max_delay = {highest * dt:g} ms, which setup() was given. "
                 f"Say setup(max_delay={largest:g}) or max_delay='auto', or make the delay shorter."
             )
-        if np.max(np.abs(times / dt - steps)) > _ON_GRID * max(1.0, float(np.max(steps))):
+        off_grid = np.abs(times / dt - steps)
+        if np.max(off_grid) > _ON_GRID * max(1.0, float(np.max(steps))):
+            k = int(np.argmax(off_grid))
             warnings.warn(
-                f"{label}: delays are rounded to multiples of the time step, {dt:g} ms.", RoundingWarning, stacklevel=5
+                f"{label}: delays are rounded to multiples of the time step, {dt:g} ms: "
+                f"{float(times.flat[k]):g} ms becomes {float(steps.flat[k]) * dt:g} ms.",
+                RoundingWarning,
+                stacklevel=4,
             )
     return int(steps) if steps.ndim == 0 else steps.astype(np.int32)
 

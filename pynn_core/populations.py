@@ -147,11 +147,23 @@ class CellIDs(np.ndarray):
         return self
 
     def __array_finalize__(self, obj: Any) -> None:
-        self._owner = getattr(obj, "_owner", None)
+        # Only what is selected from ids is ids; a sum or an order of them is numbers.
+        self._owner = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [x.view(np.ndarray) if isinstance(x, CellIDs) else x for x in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(x.view(np.ndarray) if isinstance(x, CellIDs) else x for x in kwargs["out"])
+        return getattr(ufunc, method)(*plain, **kwargs)
 
     def __getitem__(self, index: Any) -> Any:
         result = super().__getitem__(index)
+        if isinstance(result, CellIDs):
+            result._owner = self._owner
         return self._owner(int(result)) if isinstance(result, np.integer) and self._owner is not None else result
+
+    def copy(self, order: Any = "C") -> CellIDs:
+        return CellIDs.make(np.array(self, order=order), self._owner)
 
     def __iter__(self) -> Iterator[Any]:
         return (self._owner(int(i)) if self._owner is not None else i for i in self.view(np.ndarray))
@@ -490,6 +502,7 @@ class BasePopulation:
         RecordingError, which lists what can be recorded.
         """
         for population, indices, _ in self._parts():
+            population._owner.require_open()
             population.recorder.record(variables, indices, to_file, sampling_interval, locations)
 
     def get_data(
@@ -932,6 +945,11 @@ class Assembly(BasePopulation):
         sampling_interval: float | None = None,
         locations: Any = None,
     ) -> None:
+        if variables is not None:
+            variables = variables if isinstance(variables, str) else list(variables)
+            # What one of the populations cannot record is not recorded from the others either.
+            for element in self.populations:
+                element.recorder.check(variables, element._indices_or_none(), to_file, sampling_interval, locations)
         for element in self.populations:
             element.record(variables, None, sampling_interval, locations)
         if to_file is not None and not isinstance(to_file, bool):
@@ -995,6 +1013,18 @@ def cells_of(cells: Any) -> list[BasePopulation]:
     raise InvalidModelError(f"Cells are a population, a view, an assembly, a cell or a list of cells, not {cells!r}.")
 
 
+def set_parameters(cells: Any, **parameters: Any) -> None:
+    """Set parameters of cells: a population, a view, an assembly, a cell or a list of those."""
+    for group in cells_of(cells):
+        group.set(**parameters)
+
+
+def initialize(cells: Any, **initial_values: Any) -> None:
+    """Set initial values of cells: a population, a view, an assembly, a cell or a list of those."""
+    for group in cells_of(cells):
+        group.initialize(**initial_values)
+
+
 def is_conductance(target_cell: Any) -> bool:
     """Whether a cell has conductance-based synapses."""
     return bool(cells_of(target_cell)[0].conductance_based)
@@ -1011,5 +1041,7 @@ __all__ = [
     "PopulationView",
     "UnknownLabelError",
     "cells_of",
+    "initialize",
     "is_conductance",
+    "set_parameters",
 ]

@@ -15,6 +15,7 @@ from pyNN.connectors import FixedProbabilityConnector
 from pyNN.errors import InvalidTimeError, NotSetUpError
 from pyNN.lowering import steps_of
 from pyNN.populations import cells_of
+from pyNN.simulation import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY, DEFAULT_TIMESTEP
 from pyNN.standardmodels.synapses import StaticSynapse
 
 
@@ -81,7 +82,11 @@ class Script:
     # --- the run -------------------------------------------------------------------------------------------------
 
     def setup(
-        self, timestep: float = 0.1, min_delay: float | str = "auto", max_delay: float | str = "auto", **extra: Any
+        self,
+        timestep: float = DEFAULT_TIMESTEP,
+        min_delay: float | str = DEFAULT_MIN_DELAY,
+        max_delay: float | str = DEFAULT_MAX_DELAY,
+        **extra: Any,
     ) -> int:
         """Begin a new simulation; the previous one of this module ends. Returns the MPI rank.
 
@@ -199,13 +204,11 @@ class Script:
 
     def set(self, cells: Any, **parameters: Any) -> None:
         """Set parameters of cells."""
-        for group in cells_of(cells):
-            group.set(**parameters)
+        populations.set_parameters(cells, **parameters)
 
     def initialize(self, cells: Any, **initial_values: Any) -> None:
         """Set initial values of cells."""
-        for group in cells_of(cells):
-            group.initialize(**initial_values)
+        populations.initialize(cells, **initial_values)
 
     def record(
         self,

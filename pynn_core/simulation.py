@@ -27,6 +27,9 @@ from pyNN.parallel import Communicator, SerialCommunicator, default_communicator
 from pyNN.populations import Population
 from pyNN.projections import Projection
 
+DEFAULT_TIMESTEP = 0.1
+DEFAULT_MIN_DELAY = "auto"
+DEFAULT_MAX_DELAY = "auto"
 DEFAULT_SEED = 42
 _FIRST_CHUNK_STEPS = 500
 _CHUNK_SECONDS = 0.5
@@ -204,10 +207,9 @@ class Simulation:
     def session(self) -> Session:
         """The backend's session with everything built that has been described so far."""
         self.require_open()
-        if self._session is None:
+        if self._session is None or self._pending:
             for observer in self.observers:
                 _call(observer, "before_build", self)
-        if self._session is None or self._pending:
             start = time.perf_counter()
             part = self._pending
             if self._session is None:
@@ -374,9 +376,9 @@ def _replace(settings: Settings, **changes: Any) -> Settings:
 
 def open_simulation(
     backend: Backend,
-    timestep: float = 0.1,
-    min_delay: float | str = "auto",
-    max_delay: float | str = "auto",
+    timestep: float = DEFAULT_TIMESTEP,
+    min_delay: float | str = DEFAULT_MIN_DELAY,
+    max_delay: float | str = DEFAULT_MAX_DELAY,
     rng_seed: int = DEFAULT_SEED,
     threads: int = 1,
     native: bool = False,
@@ -400,7 +402,7 @@ def open_simulation(
             f"threads={count} has no effect on the backend '{backend.name}': "
             f"{backend.capabilities.missing.get('threads', 'it uses one core')}.",
             UnknownOptionWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     options = _backend_options(backend, extra)
     if "num_processes" in options:
@@ -419,6 +421,8 @@ def open_simulation(
         threads=count,
         options=options,
     )
+    # An empty network is refused where nothing can be built at all: a simulator that is not installed shows here.
+    backend.check(Network(), settings)
     simulation = Simulation(backend, settings, comm)
     simulation.native = bool(native)
     return simulation
@@ -437,7 +441,7 @@ def _backend_options(backend: Backend, extra: Mapping[str, Any]) -> dict[str, An
             warnings.warn(
                 f"The backend '{backend.name}' does not know the option '{name}', which has no effect. Known: {names}.",
                 UnknownOptionWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
     options = {name: option.default for name, option in known.items()}
     for name, value in extra.items():
@@ -478,6 +482,6 @@ def _delay_steps(name: str, value: Any, dt: float) -> int | None:
         warnings.warn(
             f"{name} = {value} ms is not a multiple of the time step; {steps * dt:g} ms is used.",
             RoundingWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
     return steps

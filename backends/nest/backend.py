@@ -96,7 +96,8 @@ class NestBackend:
         self._session: NestSession | None = None
 
     def check(self, part: Network, settings: Settings) -> None:
-        """Raise CapabilityError or NoModelAvailableError for what NEST cannot build."""
+        """Raise CapabilityError or NoModelAvailableError for what NEST cannot build; BackendNotInstalledError."""
+        versions.load_nest()
         tables = _tables(settings)
         problems: list[str] = []
         for population in part.populations:

@@ -92,7 +92,9 @@ class ConnectionStore:
         built.pre, built.post = table.pre, table.post
         check_signs(built, table.columns["weight"])
         factors = built.factors(table.post)
-        weights = np.asarray(table.columns["weight"], dtype=float) * factors
+        # The table changes when a script sets weights; these are the ones in NEST until `write`.
+        built.weights = np.asarray(table.columns["weight"], dtype=float)
+        weights = built.weights * factors
         delays = np.asarray(table.delay_steps) * self._dt
         native = models.SYNAPSES[built.spec.model.name]
         for start in range(0, table.size, versions.MAX_CONNECTIONS):
@@ -253,8 +255,8 @@ class ConnectionStore:
         table = built.spec.table
         assert built.pre is not None and built.post is not None
         if built.weights is None:
-            assert table is not None
-            built.weights = np.asarray(table.columns["weight"], dtype=float)
+            # The projection has no connections, so there was nothing to connect.
+            built.weights = np.empty(0)
         weights = np.broadcast_to(built.weights * built.factors(built.post), built.pre.shape)
         delays = built.delays
         if delays is None:

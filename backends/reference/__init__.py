@@ -1,8 +1,13 @@
 """The built-in simulator: NumPy arrays, and kernels compiled from the models' equations."""
 
-from pyNN.common.namespace import *  # noqa: F403  the names that every backend has alike
-from pyNN.reference.backend import ReferenceBackend
-from pyNN.scripting import Script
+from pyNN.installation import verify_imported
+
+# PyNN installed later replaces our own pyNN/__init__.py, which looks for that, but not this file.
+verify_imported()
+
+from pyNN.common.namespace import *  # noqa: E402, F403  the names that every backend has alike
+from pyNN.reference.backend import ReferenceBackend  # noqa: E402
+from pyNN.scripting import Script  # noqa: E402
 
 script = Script(ReferenceBackend())
 

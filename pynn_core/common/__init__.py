@@ -7,8 +7,10 @@ from pyNN.populations import (
     IDMixin,
     Population,
     PopulationView,
+    initialize,
     is_conductance,
 )
+from pyNN.populations import set_parameters as set
 from pyNN.projections import Connection, Projection
 
 __all__ = [
@@ -20,5 +22,7 @@ __all__ = [
     "Population",
     "PopulationView",
     "Projection",
+    "initialize",
     "is_conductance",
+    "set",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -97,14 +98,22 @@ def _solutions(
 
 def _few(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
     """exp(M t) and its integral: blocks of the exponential of [[M, 1], [0, 0]] t, for every M, singular or not."""
+    number, order, _ = matrices.shape
+    result = np.zeros((number, 2 * order, 2 * order))
+    for k, matrix in enumerate(matrices):
+        augmented = np.zeros((2 * order, 2 * order))
+        augmented[:order, :order] = matrix
+        augmented[np.arange(order), order + np.arange(order)] = 1.0
+        result[k] = np.frombuffer(_exponential(2 * order, (augmented * time).tobytes())).reshape(augmented.shape)
+    return result[:, :order, :order], result[:, :order, order:]
+
+
+@lru_cache(maxsize=1024)
+def _exponential(order: int, matrix: bytes) -> bytes:
+    """exp of a matrix, both as the bytes of their doubles: populations often share their parameters."""
     from scipy.linalg import expm
 
-    number, order, _ = matrices.shape
-    augmented = np.zeros((number, 2 * order, 2 * order))
-    augmented[:, :order, :order] = matrices
-    augmented[:, np.arange(order), order + np.arange(order)] = 1.0
-    result = np.asarray(expm(augmented * time)) if number else augmented
-    return result[:, :order, :order], result[:, :order, order:]
+    return np.asarray(expm(np.frombuffer(matrix).reshape(order, order))).tobytes()
 
 
 def _many(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:

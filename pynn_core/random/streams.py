@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, SupportsIndex
 
@@ -29,6 +30,8 @@ MASK = 0xFFFFFFFF
 SMALLEST = 2.0**-54
 """Stands for a uniform of 0 where a transform has no value at 0: half the distance between two uniforms."""
 
+_MANY = 4096
+"""Numbers from which on a compiled loop is worth its call."""
 _BLOCK = 8192
 """Numbers worked out at a time: the intermediate arrays then stay in the processor's cache."""
 
@@ -87,6 +90,10 @@ def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows
 
 
 def _uniform_block(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> FloatArray:
+    compiled = sys.modules.get("pyNN.random.compiled")
+    if compiled is not None and rows.size >= _MANY:
+        # The same numbers, ten times as fast; but nothing is worth loading a compiler for that is not there already.
+        return compiled.uniforms(np.uint64(key), rows, ordinals)
     low, shift = np.uint64(MASK), np.uint64(32)
     row, ordinal = rows.astype(np.uint64), ordinals.astype(np.uint64)
     w0, w1, _, _ = philox(ordinal & low, ordinal >> shift, row & low, row >> shift, key & MASK, (key >> 32) & MASK)

@@ -141,6 +141,21 @@ class Recorder:
         if variables is None:
             self.stop()
             return
+        names, indices, every_steps = self.check(variables, cells, to_file, sampling_interval, locations)
+        for name in names:
+            self._start(name, indices, every_steps)
+        if to_file is not None and not isinstance(to_file, bool):
+            self._remember_file(to_file, names, indices)
+
+    def check(
+        self,
+        variables: str | Iterable[str],
+        cells: Any = None,
+        to_file: Any = None,
+        sampling_interval: float | None = None,
+        locations: Any = None,
+    ) -> tuple[list[str], IntArray, int | None]:
+        """Raise what `record` would raise, and change nothing: (variables, indices of cells, interval in steps)."""
         _refuse_locations(locations)
         names = self._checked_names(variables)
         every_steps = self._steps(sampling_interval)
@@ -148,10 +163,7 @@ class Recorder:
         _check_target(to_file)
         for name in names:
             self._check_interval(name, indices, every_steps)
-        for name in names:
-            self._start(name, indices, every_steps)
-        if to_file is not None and not isinstance(to_file, bool):
-            self._remember_file(to_file, names, indices)
+        return names, indices, every_steps
 
     def stop(self) -> None:
         """End all recording of the population, drop the data of the present run and the files asked for."""

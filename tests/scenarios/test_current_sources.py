@@ -16,7 +16,7 @@ def potentials(cells):
 
 
 def response(current, v0=-65.0):
-    """v of a passive IF cell (tau_m 20 ms, cm 1 nF) at 0, dt ...: `current[k]` flows during the step from k to k + 1."""
+    """v of a passive IF cell at 0, dt, 2 dt ...: `current[k]` flows during the step from k to k + 1."""
     decay = np.exp(-DT / TAU)
     v = [v0]
     for i in current:

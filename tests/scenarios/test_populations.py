@@ -23,7 +23,7 @@ def voltage(cells):
     return cells.get_data().segments[-1].filter(name="v")[0].magnitude
 
 
-# --- size, structure, label ------------------------------------------------------------------------------------------
+# --- size, structure, label ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_users_cell_type_is_never_changed(sim):
     assert sim.Population(2, kind).get("tau_m") == 12.0
 
 
-# --- parameters --------------------------------------------------------------------------------------------------------
+# --- parameters ---------------------------------------------------------------------------------------------------
 
 
 def test_set_and_get_take_every_kind_of_value(sim):
@@ -205,7 +205,7 @@ def test_drawn_parameters_are_the_same_on_every_backend(sim):
     assert np.array_equal(found[2], np.random.RandomState(4).uniform(10.0, 20.0, size=5))
 
 
-# --- initial values ------------------------------------------------------------------------------------------------------
+# --- initial values -----------------------------------------------------------------------------------------------
 
 
 def test_initial_values_are_the_first_sample(sim):
@@ -248,14 +248,14 @@ def test_initialize_refuses_what_is_no_state(sim):
         sim.Population(2, sim.IF_curr_exp(), initial_values={"foo": 1.0})
 
 
-# --- single cells ----------------------------------------------------------------------------------------------------------
+# --- single cells -------------------------------------------------------------------------------------------------
 
 
 def test_a_cell_has_its_parameters_as_attributes(sim):
     sim.setup()
     cells = sim.Population(3, sim.IF_curr_exp(tau_m=[10.0, 20.0, 30.0]))
     cell = cells[1]
-    assert cell == cells.first_id + 1 and isinstance(cell, int)
+    assert cell == cells.first_id + 1 and issubclass(type(cell), int)
     assert cell.tau_m == 20.0
     cell.tau_m = 5.0
     cell.set_parameters(cm=0.5, v_rest=-66.0)
@@ -278,6 +278,24 @@ def test_a_typo_on_a_cell_is_an_error(sim):
     with pytest.raises(AttributeError):
         cell.tau_mm  # noqa: B018
     assert not hasattr(cell, "tau_mm") and hasattr(cell, "tau_m")
+
+
+def test_ids_are_numbers_to_numpy_and_pickle(sim):
+    """Trap D34; and what is computed from ids is no id."""
+    import pickle
+
+    sim.setup()
+    sim.Population(2, sim.IF_curr_exp())
+    cells = sim.Population(3, sim.IF_curr_exp(tau_m=[1.0, 2.0, 3.0]))
+    assert pickle.loads(pickle.dumps(cells[1])) == 3
+    ids = cells.all_cells
+    assert [cell.tau_m for cell in ids] == [cell.tau_m for cell in ids.copy()] == [1.0, 2.0, 3.0]
+    assert ids[1].tau_m == 2.0 and ids[1:][0].tau_m == ids[ids > 2][0].tau_m == 2.0
+    for numbers in (ids - cells.first_id, ids + 100, ids.argsort(), 2 * ids):
+        assert all(not hasattr(number, "tau_m") for number in numbers)
+    assert (ids - cells.first_id).tolist() == [0, 1, 2] and ids.max() == cells.last_id and ids.sum() == 9
+    ids += 1
+    assert cells.all_cells.tolist() == [2, 3, 4]
 
 
 @pytest.mark.requires("dynamics")
@@ -319,7 +337,7 @@ def test_cells_of_an_earlier_setup_are_refused(sim):
         cells.record("v")
 
 
-# --- views -----------------------------------------------------------------------------------------------------------------
+# --- views --------------------------------------------------------------------------------------------------------
 
 
 def test_views_by_slice_mask_list_and_tuple(sim):
@@ -410,7 +428,7 @@ def test_empty_populations_and_views_do_everything_with_no_cells(sim):
     assert len(cells[[]].get_data().segments[0].spiketrains) == 0
 
 
-# --- assemblies ----------------------------------------------------------------------------------------------------------
+# --- assemblies ---------------------------------------------------------------------------------------------------
 
 
 def test_an_assembly_is_one_group(sim):

@@ -280,6 +280,19 @@ def test_an_assembly_writes_one_file(sim, tmp_path):
     assert block.segments[0].analogsignals[0].shape == (21, 5)
 
 
+def test_an_assembly_records_from_all_or_none(sim):
+    sim.setup()
+    a, b = sim.Population(2, sim.IF_cond_exp()), sim.Population(2, sim.IF_curr_exp())
+    with pytest.raises(RecordingError, match="gsyn_exc.*IF_curr_exp"):
+        (a + b).record(["v", "gsyn_exc"])
+    with pytest.raises(OSError):
+        (a + b).record("v", to_file="old.txt")
+    sim.run(1.0)
+    assert not a.get_data().segments[0].analogsignals
+    (a + b).record(name for name in ("v", "spikes"))
+    assert [len(p.get_data("spikes").segments[0].spiketrains) for p in (a, b)] == [2, 2]
+
+
 def test_writing_nothing_is_an_error(sim, tmp_path):
     sim.setup()
     cells = firing(sim)

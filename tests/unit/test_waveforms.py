@@ -108,7 +108,7 @@ def test_noise_is_normal_and_held_for_its_interval():
     held = values.reshape(-1, 5)
     assert (held == held[:, :1]).all()
     # Fixed seed; right noise fails with probability 1e-4.
-    assert scipy.stats.kstest(held[:, 0], "norm", (0.7, 0.2)).pvalue > 1e-4
+    assert scipy.stats.kstest(held[:, 0], scipy.stats.norm(0.7, 0.2).cdf).pvalue > 1e-4
     # Neighbouring values are uncorrelated: 1e5 pairs, standard deviation 0.0032.
     assert abs(np.corrcoef(held[:-1, 0], held[1:, 0])[0, 1]) < 0.016
 

@@ -1,0 +1,5 @@
+"""Receptors of composed cell types: the base class of those that a script declares."""
+
+from pyNN.standardmodels.base import StandardPostSynapticResponse
+
+__all__ = ["StandardPostSynapticResponse"]
