@@ -21,6 +21,13 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("nest") is None, reason
 SIDES = {"reference": (pyNN.reference, {"engine": "numba"}), "oracle": (pyNN.reference, {"engine": "numpy"})}
 
 
+@pytest.fixture(autouse=True)
+def free_nest():
+    """NEST holds one simulation a process, and other tests open theirs without a script."""
+    yield
+    pyNN.nest.script.simulation.close()
+
+
 def uniform(low, high, seed):
     return RandomDistribution("uniform", (low, high), rng=NumpyRNG(seed))
 

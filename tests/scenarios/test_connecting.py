@@ -321,7 +321,7 @@ def test_views_and_assemblies_count_within_themselves(sim):
 
 def test_a_connector_tells_its_progress(sim):
     cells = group(sim)
-    told = []
+    told: list[float] = []
     sim.Projection(cells, cells, sim.AllToAllConnector(callback=told.append))
     assert told[-1] == 1.0
 

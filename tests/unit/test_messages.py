@@ -29,12 +29,19 @@ BACKENDS = ("reference", "nest", "mock")
 NAN = float("nan")
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """NEST holds one simulation a process, which other tests need too."""
+    yield
+    for name in BACKENDS:
+        importlib.import_module(f"pyNN.{name}").setup()
+
+
 @pytest.fixture(params=BACKENDS)
-def sim(request: pytest.FixtureRequest) -> Iterator[Any]:
+def sim(request: pytest.FixtureRequest) -> Any:
     module = importlib.import_module(f"pyNN.{request.param}")
     module.setup(timestep=0.1)
-    yield module
-    module.setup()
+    return module
 
 
 class Mistake(NamedTuple):

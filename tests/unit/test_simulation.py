@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pyNN.errors import InternalError, InvalidDelayError, NotSetUpError
@@ -32,7 +34,8 @@ class CountingBackend(MockBackend):
             self.built.append((len(part.populations), len(part.projections), len(part.currents), len(part.recordings)))
             build(part)
 
-        session.build = counted
+        watched: Any = session
+        watched.build = counted
         return session
 
 
