@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from pyNN.errors import PyNNDeprecationWarning
+from pyNN.errors import PyNNDeprecationWarning, SimulatorError
 
 
 def is_listlike(obj: Any) -> bool:
@@ -81,13 +81,19 @@ def find(command: str) -> str:
 
 
 def run_command(path: str, working_directory: str) -> tuple[int, list[str]]:
-    """Run a program in a directory: its exit status and the lines that it printed (both streams)."""
-    result = subprocess.run(
-        shlex.split(path),
-        cwd=working_directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    """Run a program in a directory: its exit status and the lines that it printed (both streams).
+
+    Raises SimulatorError if it cannot be started.
+    """
+    try:
+        result = subprocess.run(
+            shlex.split(path),
+            cwd=working_directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise SimulatorError(f"'{path}' could not be started in '{working_directory}': {error}.") from error
     return result.returncode, result.stdout.split("\n")

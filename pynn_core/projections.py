@@ -189,7 +189,7 @@ class Projection:
             pre_label=self.pre.label,
             post_label=self.post.label,
             label=self.label,
-            compiled=simulation.compiled,
+            compiled=simulation.compiles(self.pre.size * self.post.size),
             projection_object=self,
             rank=simulation.comm.rank,
         )
@@ -242,6 +242,11 @@ class Projection:
         if receptors:
             check_weights(columns["weight"], receptor, receptors[receptor], self.label, self.connector.safe)
         self._distance_cache = None
+        return self._described(receptor, ConnectionTable(connections.pre, connections.post, delays, columns))
+
+    def _described(
+        self, receptor: str, table: ConnectionTable | None, rule: ConnectionRule | None = None
+    ) -> ProjectionSpec:
         return ProjectionSpec(
             id=self._number,
             label=self.label,
@@ -249,7 +254,8 @@ class Projection:
             post=self.post.ids,
             receptor=receptor,
             model=self.synapse_type.definition,
-            table=ConnectionTable(connections.pre, connections.post, delays, columns),
+            table=table,
+            rule=rule,
         )
 
     def _receptor(self, receptor_type: str | None, receptors: dict[str, Receptor], weights: Any) -> str:
@@ -267,8 +273,12 @@ class Projection:
             )
         values = {}
         for parameter, lazy in self.synapse_type.parameter_space.items():
-            value = getattr(lazy, "base_value", lazy)
-            values[parameter] = value
+            if getattr(lazy, "operations", None):
+                raise CapabilityError(
+                    f"{self.label}: with native=True {parameter} must be a number or a RandomDistribution, without "
+                    "arithmetic on it. Change the distribution's parameters, or leave native away."
+                )
+            values[parameter] = getattr(lazy, "base_value", lazy)
         settings = self._owner.settings
         if values.get("delay") is None:
             values["delay"] = (settings.min_delay_steps or 1) * settings.dt
@@ -280,18 +290,14 @@ class Projection:
         for extra in ("allow_self_connections", "with_replacement"):
             if hasattr(self.connector, extra):
                 parameters[extra] = getattr(self.connector, extra)
-        return ProjectionSpec(
-            id=self._number,
-            label=self.label,
-            pre=self.pre.ids,
-            post=self.post.ids,
-            receptor=receptor,
-            model=self.synapse_type.definition,
-            table=None,
-            rule=ConnectionRule(name, parameters, values),
-        )
+        return self._described(receptor, None, ConnectionRule(name, parameters, values))
 
     # --- looking -----------------------------------------------------------------------------------------------
+
+    def forget_drawn(self) -> None:
+        """A simulator that draws the connections itself draws them anew when the network is built again."""
+        if self._spec.table is None:
+            self.__dict__.pop("_pairs", None)
 
     def _load_native(self) -> None:
         """Fetch which connections the simulator has drawn, once."""

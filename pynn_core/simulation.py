@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +34,8 @@ DEFAULT_MAX_DELAY = "auto"
 DEFAULT_SEED = 42
 _FIRST_CHUNK_STEPS = 500
 _CHUNK_SECONDS = 0.5
+_PAIRS_WORTH_A_COMPILER = 300_000_000
+"""At a probability of 2 % some 0.6 s of NumPy; loading Numba takes 0.4 s."""
 
 
 class Simulation:
@@ -91,10 +94,16 @@ class Simulation:
     def title(self) -> str:
         return self.backend.title
 
-    @property
-    def compiled(self) -> bool:
-        """Whether loops of the core may be compiled; not for an engine that was chosen to need no compiler."""
-        return self.settings.options.get("engine", "numba") != "numpy"
+    def compiles(self, pairs: int) -> bool:
+        """Whether connecting `pairs` pairs of cells is left to compiled loops; the connections are the same without.
+
+        An engine that was chosen to need no compiler gets none. A simulator that needs none itself gets one where that
+        saves more time than loading it takes.
+        """
+        engine = self.settings.options.get("engine")
+        if engine is not None:
+            return bool(engine != "numpy")
+        return "numba" in sys.modules or pairs >= _PAIRS_WORTH_A_COMPILER
 
     # --- describing --------------------------------------------------------------------------------------------
 
@@ -294,6 +303,8 @@ class Simulation:
         self.current_step = 0
         self.segment_index += 1
         self._current_histories = {key: [] for key in self._current_histories}
+        for projection in self.projections:
+            projection.forget_drawn()
         for recording in self.network.recordings:
             recording.start_step = 0
         self._pending = Network(

@@ -84,6 +84,7 @@ class NestBackend:
             "them from the start.",
             "isyn_exc, isyn_inh with spike_precision='off_grid'": "iaf_psc_exp_ps does not offer them to recorders.",
             "v_reset >= v_thresh": "NEST refuses it.",
+            "infinite parameters": "NEST would give potentials that are not numbers.",
             "spike at the moment a source is created after a run": "NEST's clock is past it; the next step will do.",
             "delay of existing connections": "NEST cannot change it.",
             "weights changed between multiples of min_delay": "NEST delivers the spikes of one min_delay together, so "
@@ -153,6 +154,12 @@ def _population_problems(population: PopulationSpec, table: Translation, setting
                 f"always starts with {population.model.states[row.name].initial}."
             )
     p = population.parameters
+    if not population.is_source:
+        problems += [
+            f"'{population.label}': {name} = inf is not possible on NEST; give a large number."
+            for name, value in p.items()
+            if not np.isfinite(np.asarray(value)).all()
+        ]
     if "v_reset" in p and "v_thresh" in p and np.any(np.asarray(p["v_reset"]) >= np.asarray(p["v_thresh"])):
         problems.append(f"'{population.label}': v_reset must be below v_thresh.")
     if not table.grid and np.any(_on_grid(p["tau_refrac"], settings.dt) < settings.dt):
@@ -629,6 +636,10 @@ class NestSession:
         if cells.source is not None:
             cells.source.write(name, where, values, self.now)
             return
+        if not np.isfinite(np.asarray(values)).all():
+            raise CapabilityError(
+                f"'{cells.spec.label}': {name} = inf is not possible on NEST; give a large number."
+            )
         old = cells.values[name]
         if len(where) == cells.spec.size and np.ndim(values) == 0:
             new: Any = float(values)

@@ -56,6 +56,8 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     yield simulator
     try:
         simulator.end()
+        # A simulator with global state is free again for whatever test comes next.
+        simulator.script.simulation.close()
     except NotSetUpError:
         # The scenario never called setup().
         return

@@ -296,3 +296,13 @@ def test_an_interrupt_is_raised_when_nest_and_the_session_agree_on_the_time(
     assert 1 < session.current_step < 2_000_000
     assert session.collect(v.id).shape == (session.current_step + 1, 1)
     session.advance(2)
+
+
+def test_an_infinite_parameter_is_refused_when_given_and_when_set(build: Any, part: Any, open_session: Any) -> None:
+    session = open_session()
+    with pytest.raises(CapabilityError, match=r"tau_m = inf is not possible on NEST"):
+        session.build(part(build.population("IF_curr_exp", tau_m=np.inf)))
+    cells = build.population("IF_curr_exp")
+    session.build(part(cells))
+    with pytest.raises(CapabilityError, match=r"tau_m = inf is not possible on NEST"):
+        session.write_cells(cells.id, "tau_m", np.arange(cells.size), np.inf)
