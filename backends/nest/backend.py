@@ -40,6 +40,7 @@ from pyNN.network import (
     split_by_population,
 )
 from pyNN.parallel import Communicator
+from pyNN.random.streams import derive_key
 from pyNN.translation import Translation
 
 _WINDOW_STEPS = 10_000
@@ -183,6 +184,11 @@ def _check_native(projection: ProjectionSpec) -> None:
             )
 
 
+def _kernel_seed(seed: int, *parts: int | str) -> int:
+    """A seed that NEST takes, 1 .. 2**32 - 1."""
+    return 1 + derive_key(seed, "nest", *parts) % (2**32 - 2)
+
+
 def _on_grid(duration: Any, dt: float) -> Any:
     """A duration in ms, rounded up to whole steps as NEST does, except where it exceeds them by a rounding error."""
     return np.ceil(np.asarray(duration, dtype=float) / dt - _GRID) * dt
@@ -222,7 +228,6 @@ class NestSession:
     def __init__(self, backend: NestBackend, nest: Any, settings: Settings) -> None:
         from pyNN.nest.connections import ConnectionStore
         from pyNN.nest.injection import Injection
-        from pyNN.random.streams import derive_key
 
         self.closed = False
         self.dt = settings.dt
@@ -248,7 +253,7 @@ class NestSession:
         """Weights by projection that are to be set as soon as NEST has delivered the spikes sent so far."""
         self._connections = ConnectionStore(nest, settings.dt)
         self._injection = Injection(nest, settings)
-        seed = 1 + derive_key(settings.rng_seed, "nest", settings.trial) % (2**32 - 2)
+        seed = _kernel_seed(settings.rng_seed, "network")
         with versions.reporting(nest, "setting up"):
             verbosity = settings.options.get("verbosity", "fatal")
             versions.reset_kernel(nest, settings.dt, settings.threads, seed, verbosity)
@@ -448,6 +453,8 @@ class NestSession:
     def _start(self) -> None:
         """Fix what NEST fixes at its first run: the range of delays, and with it the lead-in."""
         nest = self._nest
+        # The connections that NEST draws are the same after every reset(), its random spikes are not.
+        nest.rng_seed = _kernel_seed(self._settings.rng_seed, "run", self._settings.trial)
         bounds = [self._settings.min_delay_steps, self._settings.max_delay_steps]
         asked = [steps for steps in bounds if steps is not None]
         if not nest.num_connections and not asked:
