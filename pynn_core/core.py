@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import gc
 import shlex
 import shutil
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -99,19 +97,3 @@ def run_command(path: str, working_directory: str) -> tuple[int, list[str]]:
     except OSError as error:
         raise SimulatorError(f"'{path}' could not be started in '{working_directory}': {error}.") from error
     return result.returncode, result.stdout.split("\n")
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """The cyclic garbage collector stands still.
-
-    Loading libraries and compiled code makes some 10^5 objects that all stay; looking through them again and again for
-    garbage takes a tenth of the time that a first network of a few hundred thousand connections takes to build.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -11,7 +11,6 @@ import numpy as np
 
 from pyNN import descriptions
 from pyNN.connectors import ConnectionRequest, Connections, Connector
-from pyNN.core import collection_paused
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
@@ -146,8 +145,7 @@ class Projection:
         if simulation.native if native is None else native:
             self._spec = self._native_spec(receptor_type)
         else:
-            with collection_paused():
-                self._spec = self._make(receptor_type)
+            self._spec = self._make(receptor_type)
         simulation.add_projection(self, self._spec)
         simulation.timings["connect"] += time.perf_counter() - started
 

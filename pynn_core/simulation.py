@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pyNN.backend import Backend, Session, Settings, Spikes
-from pyNN.core import collection_paused
 from pyNN.errors import (
     CapabilityError,
     InvalidDelayError,
@@ -222,10 +221,9 @@ class Simulation:
                 _call(observer, "before_build", self)
             start = time.perf_counter()
             part = self._pending
-            with collection_paused():
-                if self._session is None:
-                    self._session = self.backend.open(self.settings, self.comm)
-                self._session.build(part)
+            if self._session is None:
+                self._session = self.backend.open(self.settings, self.comm)
+            self._session.build(part)
             self._pending = Network()
             self.timings["build"] += time.perf_counter() - start
         return self._session
