@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from pyNN.network import CurrentSpec, FloatArray, Network, PopulationSpec, Proje
 from pyNN.parallel import Communicator, SerialCommunicator, default_communicator
 from pyNN.populations import Population
 from pyNN.projections import Projection
+from pyNN.recording.columns import time_of
 
 DEFAULT_TIMESTEP = 0.1
 DEFAULT_MIN_DELAY = "auto"
@@ -75,8 +77,8 @@ class Simulation:
         return self.time_of(self.current_step)
 
     def time_of(self, step: int) -> float:
-        # The product of a step count and e.g. 0.1 carries a rounding error that nobody wants to see in a result.
-        return float(f"{step * self.settings.dt:.12g}")
+        """The time (ms) of a step, without the rounding error of the product of a step count and e.g. 0.1."""
+        return float(time_of(step, self.settings.dt))
 
     @property
     def min_delay(self) -> float:
@@ -246,12 +248,13 @@ class Simulation:
             with run_progress(self.time_of(target_step - start_step), "run", self.comm.rank == 0) as progress:
                 while self.current_step < target_step:
                     steps = min(chunk, target_step - self.current_step)
-                    self._remember_currents(steps)
-                    began = time.perf_counter()
+                    began, first_step = time.perf_counter(), self.current_step
                     try:
                         session.advance(steps)
                     finally:
+                        # An interrupted run keeps what it has done, in the clock and in the recorded currents.
                         self.current_step = session.current_step
+                        self._remember_currents(first_step)
                     elapsed = max(time.perf_counter() - began, 1e-9)
                     chunk = max(1, min(10 * chunk, int(steps * _CHUNK_SECONDS / elapsed)))
                     progress(self.time_of(self.current_step - start_step))
@@ -299,7 +302,7 @@ class Simulation:
         if self._session is not None:
             self._session.close()
         self._session = None
-        self.settings = _replace(self.settings, trial=self.settings.trial + 1)
+        self.settings = replace(self.settings, trial=self.settings.trial + 1)
         self.current_step = 0
         self.segment_index += 1
         self._current_histories = {key: [] for key in self._current_histories}
@@ -343,17 +346,18 @@ class Simulation:
             )
         self._current_histories.setdefault(spec.id, [])
 
-    def _remember_currents(self, steps: int) -> None:
+    def _remember_currents(self, first_step: int) -> None:
         for spec in self.network.currents:
             if spec.id in self._current_histories:
-                self._current_histories[spec.id].append(self._signal(spec, steps))
+                done = self.current_step - first_step
+                self._current_histories[spec.id].append(self._signal(spec, first_step, done))
 
     def recorded_current(self, spec: CurrentSpec) -> FloatArray:
         """The current (nA) of a recorded source at 0, dt, 2 dt ... up to now."""
         self.require_open()
         if spec.id not in self._current_histories:
             raise InvalidParameterValueError("This current source is not recorded. Call its record() before run().")
-        return np.concatenate([*self._current_histories[spec.id], self._signal(spec, 1)])
+        return np.concatenate([*self._current_histories[spec.id], self._signal(spec, self.current_step, 1)])
 
     def current_signal(self, spec: CurrentSpec) -> Any:
         """The recorded current as a neo.AnalogSignal."""
@@ -367,22 +371,16 @@ class Simulation:
 
         check(spec, self.settings)
 
-    def _signal(self, spec: CurrentSpec, steps: int) -> FloatArray:
+    def _signal(self, spec: CurrentSpec, first_step: int, steps: int) -> FloatArray:
         from pyNN.waveforms import signal
 
-        return signal(spec, self.settings, self.current_step, steps)
+        return signal(spec, self.settings, first_step, steps)
 
 
 def _call(observer: Any, name: str, simulation: Simulation) -> None:
     method = getattr(observer, name, None)
     if method is not None:
         method(simulation)
-
-
-def _replace(settings: Settings, **changes: Any) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, **changes)
 
 
 def open_simulation(
