@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.network import CurrentSpec, FloatArray, IntArray, Network
 from pyNN.parallel import Communicator
+from pyNN.specs import CurrentSpec, FloatArray, IntArray, NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Spikes(NamedTuple):
 class Session(Protocol):
     """One simulation in a simulator: everything that exists between setup() and end()."""
 
-    def build(self, part: Network) -> None:
+    def build(self, part: NetworkSpec) -> None:
         """Create what is new: populations, then projections, currents, recordings. All or nothing."""
 
     def advance(self, steps: int) -> None:
@@ -137,7 +137,7 @@ class Backend(Protocol):
     """Model name -> the backend's translation; a model that is not a key is not available there."""
     capabilities: Capabilities
 
-    def check(self, part: Network, settings: Settings) -> None:
+    def check(self, part: NetworkSpec, settings: Settings) -> None:
         """Raise CapabilityError (NoModelAvailableError) for what cannot be built, before anything is created."""
 
     def open(self, settings: Settings, comm: Communicator) -> Session: ...

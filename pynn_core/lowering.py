@@ -20,7 +20,6 @@ from pyNN.errors import (
 )
 from pyNN.expressions import Expression
 from pyNN.models import BaseModelType, Definition, Receptor, check_parameter_names, check_state_names
-from pyNN.network import FloatArray, IntArray, Ragged, Value
 from pyNN.parameters import (
     LazyArray,
     ParameterSpace,
@@ -32,6 +31,7 @@ from pyNN.parameters import (
 )
 from pyNN.random import RandomDistribution
 from pyNN.random.streams import derive_key
+from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
 _ON_GRID = 1e-6
 """A time that is within this fraction of a step of the grid is on it: it is a rounding error of the script's."""

@@ -28,12 +28,12 @@ from pyNN.models import (
     check_state_names,
     instantiate,
 )
-from pyNN.network import FloatArray, IntArray, PopulationSpec
 from pyNN.parameters import LazyArray, simplify_parameter_array
 from pyNN.random import NumpyRNG
 from pyNN.random.streams import derive_key, uniforms
 from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
 from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
+from pyNN.specs import FloatArray, IntArray, PopulationSpec
 
 if TYPE_CHECKING:
     from pyNN.simulation import Simulation

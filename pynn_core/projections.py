@@ -21,10 +21,10 @@ from pyNN.errors import (
 )
 from pyNN.lowering import Pairs, check_weights, choose_receptor, lower_delays, lower_synaptic
 from pyNN.models import BaseSynapseType, Receptor
-from pyNN.network import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec
 from pyNN.populations import BasePopulation
 from pyNN.random.streams import derive_key
 from pyNN.space import Space
+from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec
 from pyNN.standardmodels.synapses import StaticSynapse
 from pyNN.utility.progress import build_progress
 

@@ -24,11 +24,11 @@ from pyNN.errors import (
 )
 from pyNN.lowering import round_to_steps
 from pyNN.models import Definition
-from pyNN.network import CurrentSpec, FloatArray, Network, PopulationSpec, ProjectionSpec, RecordingSpec
 from pyNN.parallel import Communicator, SerialCommunicator, default_communicator
 from pyNN.populations import Population
 from pyNN.projections import Projection
 from pyNN.recording.columns import time_of
+from pyNN.specs import CurrentSpec, FloatArray, NetworkSpec, PopulationSpec, ProjectionSpec, RecordingSpec
 
 DEFAULT_TIMESTEP = 0.1
 DEFAULT_MIN_DELAY = "auto"
@@ -47,8 +47,8 @@ class Simulation:
         self.backend = backend
         self.settings = settings
         self.comm = comm
-        self.network = Network()
-        self._pending = Network()
+        self.network = NetworkSpec()
+        self._pending = NetworkSpec()
         self._session: Session | None = None
         self.current_step = 0
         self.segment_index = 0
@@ -134,14 +134,14 @@ class Simulation:
 
     def add_population(self, population: Population, spec: PopulationSpec) -> None:
         self.require_open()
-        self.backend.check(Network(populations=[spec]), self.settings)
+        self.backend.check(NetworkSpec(populations=[spec]), self.settings)
         self.network.populations.append(spec)
         self._pending.populations.append(spec)
         self.populations.append(population)
 
     def add_projection(self, projection: Projection, spec: ProjectionSpec) -> None:
         self.require_open()
-        self.backend.check(Network(projections=[spec]), self.settings)
+        self.backend.check(NetworkSpec(projections=[spec]), self.settings)
         if self._session is not None and not self.backend.capabilities.smaller_delay_after_run:
             self._check_delay_after_run(spec)
         self.network.projections.append(spec)
@@ -149,7 +149,7 @@ class Simulation:
         self.projections.append(projection)
 
     def _check_delay_after_run(self, spec: ProjectionSpec) -> None:
-        new = Network(projections=[spec]).min_delay_steps()
+        new = NetworkSpec(projections=[spec]).min_delay_steps()
         old = self.settings.min_delay_steps or self.network.min_delay_steps()
         if new is not None and old is not None and new < old:
             raise InvalidDelayError(
@@ -226,7 +226,7 @@ class Simulation:
             if self._session is None:
                 self._session = self.backend.open(self.settings, self.comm)
             self._session.build(part)
-            self._pending = Network()
+            self._pending = NetworkSpec()
             self.timings["build"] += time.perf_counter() - start
         return self._session
 
@@ -310,7 +310,7 @@ class Simulation:
             projection.forget_drawn()
         for recording in self.network.recordings:
             recording.start_step = 0
-        self._pending = Network(
+        self._pending = NetworkSpec(
             list(self.network.populations),
             list(self.network.projections),
             list(self.network.currents),
@@ -431,7 +431,7 @@ def open_simulation(
         options=options,
     )
     # An empty network is refused where nothing can be built at all: a simulator that is not installed shows here.
-    backend.check(Network(), settings)
+    backend.check(NetworkSpec(), settings)
     simulation = Simulation(backend, settings, comm)
     simulation.native = bool(native)
     return simulation

@@ -19,8 +19,8 @@ from pyNN.errors import (
     NoModelAvailableError,
     NonExistentParameterError,
 )
-from pyNN.network import FloatArray, IntArray, PopulationSpec, Ragged
 from pyNN.random import streams
+from pyNN.specs import FloatArray, IntArray, PopulationSpec, Ragged
 
 _SPIKES_AHEAD = 2**16
 _STEPS_AHEAD = 10_000

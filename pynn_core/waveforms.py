@@ -16,8 +16,8 @@ from pyNN.errors import (
     NoModelAvailableError,
     RoundingWarning,
 )
-from pyNN.network import CurrentSpec, FloatArray, IntArray, Ragged
 from pyNN.random import streams
+from pyNN.specs import CurrentSpec, FloatArray, IntArray, Ragged
 from pyNN.spike_sources import nearest_steps
 
 

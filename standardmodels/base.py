@@ -23,8 +23,8 @@ from pyNN.models import (
     BaseSynapseType,
     check_parameter_names,
 )
-from pyNN.network import CurrentSpec, Ragged
 from pyNN.parameters import ParameterSpace, lower_sequences, lower_values
+from pyNN.specs import CurrentSpec, Ragged
 
 
 class StandardModelType(BaseModelType):

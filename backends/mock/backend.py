@@ -22,17 +22,17 @@ from pyNN.errors import (
     NonExistentParameterError,
 )
 from pyNN.models import BaseModelType
-from pyNN.network import (
+from pyNN.parallel import Communicator
+from pyNN.specs import (
     CurrentSpec,
     FloatArray,
     IntArray,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
     RecordingSpec,
 )
-from pyNN.parallel import Communicator
 from pyNN.standardmodels import cells, electrodes, synapses
 
 
@@ -65,7 +65,7 @@ class MockBackend:
         missing={"dynamics": "a dry run: membrane potentials stay at their initial values and cells never spike"},
     )
 
-    def check(self, part: Network, settings: Settings) -> None:
+    def check(self, part: NetworkSpec, settings: Settings) -> None:
         """Raise CapabilityError for a projection that only a simulator's own connector could draw."""
         for projection in part.projections:
             if projection.table is None:
@@ -145,7 +145,7 @@ class MockSession:
     def current_step(self) -> int:
         return self._step
 
-    def build(self, part: Network) -> None:
+    def build(self, part: NetworkSpec) -> None:
         new_cells = {spec.id: self._make_cells(spec) for spec in part.populations}
         new_synapses = {spec.id: _make_synapses(spec) for spec in part.projections}
         # Everything that can fail has happened, so a failed build leaves the session as it was.

@@ -28,19 +28,19 @@ from pyNN.errors import (
 from pyNN.models import Definition
 from pyNN.nest import models, versions
 from pyNN.nest.models import RULES
-from pyNN.network import (
+from pyNN.parallel import Communicator
+from pyNN.random.streams import derive_key
+from pyNN.specs import (
     CurrentSpec,
     FloatArray,
     IntArray,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
     RecordingSpec,
     split_by_population,
 )
-from pyNN.parallel import Communicator
-from pyNN.random.streams import derive_key
 from pyNN.translation import Translation
 
 _WINDOW_STEPS = 10_000
@@ -97,7 +97,7 @@ class NestBackend:
     def __init__(self) -> None:
         self._session: NestSession | None = None
 
-    def check(self, part: Network, settings: Settings) -> None:
+    def check(self, part: NetworkSpec, settings: Settings) -> None:
         """Raise CapabilityError or NoModelAvailableError for what NEST cannot build; BackendNotInstalledError."""
         versions.load_nest()
         tables = _tables(settings)
@@ -260,7 +260,7 @@ class NestSession:
 
     # --- building ----------------------------------------------------------------------------------------------
 
-    def build(self, part: Network) -> None:
+    def build(self, part: NetworkSpec) -> None:
         """Create what is new; nothing is created if NEST cannot do some of it."""
         self._require_usable()
         self._backend.check(part, self._settings)
@@ -284,7 +284,7 @@ class NestSession:
     def _population_specs(self) -> list[PopulationSpec]:
         return [cells.spec for cells in self._populations.values()]
 
-    def _check_in_context(self, part: Network) -> None:
+    def _check_in_context(self, part: NetworkSpec) -> None:
         from pyNN.nest.connections import check_signs
         from pyNN.nest.rules import drawn_range
 
@@ -316,7 +316,7 @@ class NestSession:
                 f"'{population.label}' must begin before the first run()."
             )
 
-    def _check_delays(self, part: Network) -> None:
+    def _check_delays(self, part: NetworkSpec) -> None:
         smallest, largest = part.min_delay_steps(), part.max_delay_steps()
         if smallest is not None and smallest < self.lag or largest is not None and largest > self._max_delay_steps:
             raise CapabilityError(

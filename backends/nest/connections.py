@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyNN.errors import CapabilityError, InternalError, InvalidWeightError, NonExistentParameterError
 from pyNN.nest import models, versions
-from pyNN.network import FloatArray, IntArray, ProjectionSpec
+from pyNN.specs import FloatArray, IntArray, ProjectionSpec
 from pyNN.units import factor
 
 _OWN_MODELS_AT_MOST = 300

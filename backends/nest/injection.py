@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.backend import Settings
-from pyNN.network import CurrentSpec, FloatArray, IntArray, PopulationSpec, split_by_population
+from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, split_by_population
 from pyNN.units import factor
 from pyNN.waveforms import signal
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyNN.backend import Spikes
 from pyNN.errors import InternalError
-from pyNN.network import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray
 
 _GRID = 1e-6
 """A spike time closer to a step than this fraction of a step is on the grid."""

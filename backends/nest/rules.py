@@ -6,8 +6,8 @@ from typing import Any
 
 from pyNN.errors import CapabilityError
 from pyNN.nest.models import RULES
-from pyNN.network import ConnectionRule
 from pyNN.random import RandomDistribution
+from pyNN.specs import ConnectionRule
 
 DISTRIBUTIONS = ("uniform", "normal", "normal_clipped", "lognormal", "exponential")
 """Distributions of weights and delays that NEST can draw."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.network import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray
 from pyNN.units import factor
 
 

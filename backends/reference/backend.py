@@ -10,8 +10,8 @@ from typing import Any
 from pyNN.backend import Capabilities, Option, Session, Settings
 from pyNN.errors import CapabilityError, InvalidDelayError, NoModelAvailableError
 from pyNN.models import Definition
-from pyNN.network import Network
 from pyNN.parallel import Communicator
+from pyNN.specs import NetworkSpec
 
 _SOURCES = ("array", "poisson")
 _MODELS = (
@@ -63,7 +63,7 @@ class ReferenceBackend:
         ),
     )
 
-    def check(self, part: Network, settings: Settings) -> None:
+    def check(self, part: NetworkSpec, settings: Settings) -> None:
         """Raise CapabilityError (NoModelAvailableError) for what cannot be built; EquationError for wrong equations."""
         for population in part.populations:
             self._check_cells(population.model)

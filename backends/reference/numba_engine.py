@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.equations import kernels, store
-from pyNN.network import IntArray
 from pyNN.reference import layout
 from pyNN.reference.kernel_frame import FRAME
 from pyNN.reference.routing import Sorted
 from pyNN.reference.world import CellGroup, Group, World
+from pyNN.specs import IntArray
 
 _LONGEST_INTERVAL = 1024
 _LARGEST_SPIKE_BUFFER = 1 << 22

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyNN.network import FloatArray, IntArray
 from pyNN.reference.routing import sort_by_source
 from pyNN.reference.world import CellGroup, Route, SourceGroup, World
+from pyNN.specs import FloatArray, IntArray
 
 
 class NumpyEngine:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.errors import InternalError
-from pyNN.network import FloatArray, IntArray, PopulationSpec, split_by_population
 from pyNN.reference.world import CellGroup, Group, IndexArray, Projection, Route
+from pyNN.specs import FloatArray, IntArray, PopulationSpec, split_by_population
 
 Sorted = tuple[IntArray, IndexArray, float | FloatArray, int | IndexArray]
 Sorter = Callable[[NDArray[Any], NDArray[Any], Any, Any, int], Sorted]

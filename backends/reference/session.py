@@ -14,15 +14,6 @@ from numpy.typing import NDArray
 
 from pyNN.backend import Settings, Spikes
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
-from pyNN.network import (
-    CurrentSpec,
-    FloatArray,
-    IntArray,
-    Network,
-    PopulationSpec,
-    RecordingSpec,
-    split_by_population,
-)
 from pyNN.reference.routing import make_routes
 from pyNN.reference.world import (
     CellGroup,
@@ -34,6 +25,15 @@ from pyNN.reference.world import (
     SpikeRecording,
     StateRecording,
     World,
+)
+from pyNN.specs import (
+    CurrentSpec,
+    FloatArray,
+    IntArray,
+    NetworkSpec,
+    PopulationSpec,
+    RecordingSpec,
+    split_by_population,
 )
 
 CHUNK_SECONDS = 0.05
@@ -63,7 +63,7 @@ class ReferenceSession:
 
     # -- building
 
-    def build(self, part: Network) -> None:
+    def build(self, part: NetworkSpec) -> None:
         """Create what is new; if anything fails, nothing is."""
         self._check_open()
         groups = {spec.id: self._make_group(spec) for spec in part.populations}

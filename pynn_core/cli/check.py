@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pyNN.models import Receptor
-from pyNN.network import ConnectionTable, Network, PopulationSpec, ProjectionSpec, Ragged, Value, split_by_population
+from pyNN.specs import ConnectionTable, NetworkSpec, PopulationSpec, ProjectionSpec, Ragged, Value, split_by_population
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,7 +95,7 @@ class Inspector:
         self.observation = inspect(simulation.network, settings.dt, simulation.current_step, settings.min_delay_steps)
 
 
-def inspect(network: Network, dt: float, steps: int, min_delay_steps: int | None) -> CheckResult:
+def inspect(network: NetworkSpec, dt: float, steps: int, min_delay_steps: int | None) -> CheckResult:
     """Counts, memory and findings for a network that ran for `steps` time steps of `dt` ms."""
     facts = {
         "populations": [{"label": p.label, "model": p.model.name, "size": p.size} for p in network.populations],
@@ -113,11 +113,11 @@ def inspect(network: Network, dt: float, steps: int, min_delay_steps: int | None
     return CheckResult(facts, list(_findings(network, dt, steps, min_delay_steps)))
 
 
-def connection_count(network: Network) -> int:
+def connection_count(network: NetworkSpec) -> int:
     return sum(p.table.size for p in network.projections if p.table is not None)
 
 
-def memory_mb(network: Network, steps: int, backend: str) -> float:
+def memory_mb(network: NetworkSpec, steps: int, backend: str) -> float:
     """Estimated peak memory of the process, MB, without the spikes, whose number is not known beforehand."""
     cost = _MEMORY[backend]
     samples = sum(
@@ -143,7 +143,7 @@ def _column_values(table: ConnectionTable) -> int:
     return sum(np.size(column) for column in (table.delay_steps, *table.columns.values()) if np.ndim(column))
 
 
-def _findings(network: Network, dt: float, steps: int, min_delay_steps: int | None) -> Iterator[Finding]:
+def _findings(network: NetworkSpec, dt: float, steps: int, min_delay_steps: int | None) -> Iterator[Finding]:
     for projection in network.projections:
         if projection.table is not None:
             yield from _check_projection(network, projection, projection.table, dt, min_delay_steps)
@@ -156,7 +156,7 @@ def _findings(network: Network, dt: float, steps: int, min_delay_steps: int | No
 
 
 def _check_projection(
-    network: Network, projection: ProjectionSpec, table: ConnectionTable, dt: float, min_delay_steps: int | None
+    network: NetworkSpec, projection: ProjectionSpec, table: ConnectionTable, dt: float, min_delay_steps: int | None
 ) -> Iterator[Finding]:
     if table.size == 0:
         yield Finding("warning", projection.label, "The projection has no connections.")
@@ -256,7 +256,7 @@ def _numbers(value: Value) -> Any:
     return value.values if isinstance(value, Ragged) else np.atleast_1d(np.asarray(value, dtype=float))
 
 
-def _check_connected(network: Network) -> Iterator[Finding]:
+def _check_connected(network: NetworkSpec) -> Iterator[Finding]:
     sends, receives = np.zeros(network.size, bool), np.zeros(network.size, bool)
     for projection in network.projections:
         if projection.table is None:
@@ -274,7 +274,7 @@ def _check_connected(network: Network) -> Iterator[Finding]:
             yield Finding("warning", population.label, "The population is never connected, and gets no current.")
 
 
-def _check_recorded(network: Network) -> Iterator[Finding]:
+def _check_recorded(network: NetworkSpec) -> Iterator[Finding]:
     recorded = {recording.population for recording in network.recordings if len(recording.cells)}
     cells = [population for population in network.populations if not population.is_source]
     if network.populations and not recorded:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.network import Network, ProjectionSpec, Ragged, RecordingSpec
+from pyNN.specs import NetworkSpec, ProjectionSpec, Ragged, RecordingSpec
 
 if TYPE_CHECKING:
     from pyNN.simulation import Simulation
@@ -181,7 +181,7 @@ def peak_memory_mb() -> float:
     return largest / 2**20 if sys.platform == "darwin" else largest / 1024
 
 
-def cell_numbers(network: Network) -> NDArray[np.int64]:
+def cell_numbers(network: NetworkSpec) -> NDArray[np.int64]:
     """For each global id the cell's number among the cells with dynamics, or -1 for spike sources."""
     has_dynamics = np.zeros(network.size, dtype=bool)
     for spec in network.populations:
@@ -213,7 +213,7 @@ def connection_columns(simulation: Simulation, spec: ProjectionSpec) -> Columns:
     return spec.pre[pre], spec.post[post], weights, delays.astype(np.int64)
 
 
-def connection_hash(network: Network, connections: list[Columns]) -> str:
+def connection_hash(network: NetworkSpec, connections: list[Columns]) -> str:
     """SHA-256 over all connections as sorted rows (pre, post, receptor, delay, weight)."""
     names = sorted({spec.receptor for spec in network.projections})
     receptors = [
@@ -232,7 +232,7 @@ def connection_hash(network: Network, connections: list[Columns]) -> str:
     return digest.hexdigest()
 
 
-def cell_kinds(network: Network, connections: list[Columns]) -> NDArray[np.int8]:
+def cell_kinds(network: NetworkSpec, connections: list[Columns]) -> NDArray[np.int8]:
     """EXCITATORY or INHIBITORY for each global id, by receptor and sign of its outgoing connections, else NEITHER.
 
     A connection inhibits if its receptor is called so or its weight is negative. A cell that does both counts as
@@ -250,7 +250,7 @@ def cell_kinds(network: Network, connections: list[Columns]) -> NDArray[np.int8]
     return kinds
 
 
-def parameters_hash(network: Network, dt: float) -> str:
+def parameters_hash(network: NetworkSpec, dt: float) -> str:
     """SHA-256 over the time step and the model, parameters and initial values of every population and current."""
     digest = hashlib.sha256(repr(dt).encode())
     for population in network.populations:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.equations.kernels import Program, Propagator
-from pyNN.network import FloatArray
+from pyNN.specs import FloatArray
 
 ROUNDING = 1e-3
 """A period that exceeds a whole number of steps by less than this fraction of a step counts as that number."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.network import FloatArray
 from pyNN.recording.columns import SegmentData, Trace, Trains, merge_traces, time_of
+from pyNN.specs import FloatArray
 
 
 def make_block(

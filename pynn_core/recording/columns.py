@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.network import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray
 
 
 @lru_cache(maxsize=64)

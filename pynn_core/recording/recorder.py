@@ -14,11 +14,11 @@ import numpy as np
 from pyNN.backend import Spikes
 from pyNN.errors import CapabilityError, InvalidParameterValueError, PyNNError, RecordingError
 from pyNN.models import Definition
-from pyNN.network import FloatArray, IntArray, RecordingSpec
 from pyNN.parallel import Communicator
 from pyNN.recording.blocks import make_block
 from pyNN.recording.columns import SegmentData, Trace, Trains, join_labels, merge_segments, time_of
 from pyNN.recording.output import file_format, write_block
+from pyNN.specs import FloatArray, IntArray, RecordingSpec
 
 SPIKES = "spikes"
 

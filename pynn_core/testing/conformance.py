@@ -15,10 +15,10 @@ import pytest
 from pyNN.backend import Backend, Session, Settings, Spikes
 from pyNN.errors import CapabilityError
 from pyNN.models import BaseModelType, Definition, Parameter
-from pyNN.network import (
+from pyNN.specs import (
     ConnectionTable,
     CurrentSpec,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
@@ -131,9 +131,9 @@ def open_session(backend: Backend) -> Iterator[Callable[..., Session]]:
         session.close()
 
 
-def network_of(*parts: Any) -> Network:
-    """A Network of specifications of any kind, in any order."""
-    network = Network()
+def network_of(*parts: Any) -> NetworkSpec:
+    """A NetworkSpec of specifications of any kind, in any order."""
+    network = NetworkSpec()
     lists: Mapping[type, list[Any]] = {
         PopulationSpec: network.populations,
         ProjectionSpec: network.projections,

@@ -10,17 +10,17 @@ import pytest
 
 from pyNN.backend import Settings
 from pyNN.nest.backend import NestBackend
-from pyNN.network import (
+from pyNN.parallel import SerialCommunicator
+from pyNN.reference.backend import ReferenceBackend
+from pyNN.specs import (
     ConnectionTable,
     CurrentSpec,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
     RecordingSpec,
 )
-from pyNN.parallel import SerialCommunicator
-from pyNN.reference.backend import ReferenceBackend
 from pyNN.standardmodels import cells, electrodes
 from pyNN.standardmodels.synapses import StaticSynapse
 
@@ -58,7 +58,7 @@ def random_table(
     )
 
 
-def network(name: str, seed: int = 7, n: int = 60, min_steps: int = 1) -> Network:
+def network(name: str, seed: int = 7, n: int = 60, min_steps: int = 1) -> NetworkSpec:
     """Sources onto excitatory and inhibitory cells with their own parameters, recurrently connected, with parallel
     connections, delays of 0.1 to 3 ms, started at random potentials of which some are above threshold."""
     rng = np.random.default_rng(seed)
@@ -119,10 +119,10 @@ def network(name: str, seed: int = 7, n: int = 60, min_steps: int = 1) -> Networ
     recordings = [RecordingSpec(p.id, p.id, "spikes", np.arange(p.size)) for p in populations]
     states = [(p, v) for p in (0, 1) for v in populations[0].model.recordable if v != "spikes"]
     recordings += [RecordingSpec(10 + k, p, variable, np.arange(8)) for k, (p, variable) in enumerate(states)]
-    return Network(populations, projections, currents, recordings)
+    return NetworkSpec(populations, projections, currents, recordings)
 
 
-def run(backend: Any, net: Network, pieces: list[int], threads: int = 1) -> dict[int, Any]:
+def run(backend: Any, net: NetworkSpec, pieces: list[int], threads: int = 1) -> dict[int, Any]:
     s = Settings(0.1, None, None, 11, threads=threads)
     session = backend.open(s, SerialCommunicator())
     try:
@@ -134,7 +134,7 @@ def run(backend: Any, net: Network, pieces: list[int], threads: int = 1) -> dict
         session.close()
 
 
-def assert_same(found: dict[int, Any], expected: dict[int, Any], net: Network, tolerance: float) -> int:
+def assert_same(found: dict[int, Any], expected: dict[int, Any], net: NetworkSpec, tolerance: float) -> int:
     n_spikes = 0
     for r in net.recordings:
         a, b = found[r.id], expected[r.id]
@@ -170,7 +170,7 @@ def test_a_larger_smallest_delay_and_a_run_in_pieces_change_nothing(name: str, n
     assert assert_same(found, expected, net, LINEAR_TOLERANCE_MV) > 500
 
 
-def change_everything(session: Any, net: Network, name: str) -> list[Any]:
+def change_everything(session: Any, net: NetworkSpec, name: str) -> list[Any]:
     """A run with changes between its pieces; returns all that was recorded or read."""
     seen: list[Any] = []
     session.build(net)
@@ -211,7 +211,7 @@ def change_everything(session: Any, net: Network, name: str) -> list[Any]:
         RecordingSpec(41, 4, "spikes", np.arange(10), 1, now),
         RecordingSpec(42, 0, "v", np.array([5, 6, 9]), 7, now),
     ]
-    session.build(Network([late], [projection], [], recordings))
+    session.build(NetworkSpec([late], [projection], [], recordings))
     session.advance(session.current_step % 7 or 7)
     session.advance(-session.current_step % 7)
     # At a multiple of min_delay NEST, too, keeps the old weights for spikes that have been sent.

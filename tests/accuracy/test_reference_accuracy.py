@@ -10,9 +10,9 @@ from scipy.integrate import solve_ivp
 
 from pyNN.backend import Settings
 from pyNN.models import Definition, Parameter, Receptor, State
-from pyNN.network import ConnectionTable, CurrentSpec, Network, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 from pyNN.parallel import SerialCommunicator
 from pyNN.reference.backend import ReferenceBackend
+from pyNN.specs import ConnectionTable, CurrentSpec, NetworkSpec, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 from pyNN.standardmodels import cells, electrodes, synapses
 
 ROUNDING = 1e-11
@@ -42,7 +42,7 @@ def simulate(definition, steps, dt=0.1, events=(), variables=("v",), size=1, ini
     recordings = [RecordingSpec(k, 0, name, np.arange(size)) for k, name in enumerate((*variables, "spikes"))]
     settings = Settings(dt, None, None, 1, options={"engine": "numba"})
     session = ReferenceBackend().open(settings, SerialCommunicator())
-    session.build(Network(populations, projections, list(currents), recordings))
+    session.build(NetworkSpec(populations, projections, list(currents), recordings))
     session.advance(steps)
     data = {name: session.collect(k) for k, name in enumerate((*variables, "spikes"))}
     session.close()

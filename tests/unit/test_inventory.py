@@ -188,7 +188,7 @@ MODULES = {
         RecordingError RoundingWarning""",
     "pyNN.models": """BaseCellType BaseCellTypeComponent BaseCurrentSource BaseIonChannelModel BaseModelType
         BasePostSynapticResponse BaseSynapseType""",
-    "pyNN.network": "Network",
+    "pyNN.specs": "NetworkSpec",
     "pyNN.parameters": "ArrayParameter IonicSpecies LazyArray ParameterSpace Sequence simplify",
     "pyNN.random": """AbstractRNG GSLRNG MAX_REDRAWS NativeRNG NumpyRNG RandomDistribution WrappedRNG
         available_distributions get_mpi_config have_gsl""",

@@ -33,9 +33,9 @@ from pyNN.lowering import (
     take,
 )
 from pyNN.models import Receptor
-from pyNN.network import Ragged
 from pyNN.parameters import LazyArray, Sequence
 from pyNN.random import NumpyRNG, RandomDistribution
+from pyNN.specs import Ragged
 from pyNN.standardmodels.cells import IF_curr_exp, SpikeSourceArray
 
 EXC, INH, ANY = Receptor("nA", "i += weight", 1), Receptor("nA", "i += weight", -1), Receptor("nA", "i += weight", 0)

@@ -13,8 +13,8 @@ from pyNN.errors import (
     NonExistentParameterError,
 )
 from pyNN.models import Definition
-from pyNN.network import PopulationSpec, Ragged
 from pyNN.random import streams
+from pyNN.specs import PopulationSpec, Ragged
 from pyNN.spike_sources import make_source, nearest_steps
 from pyNN.standardmodels.cells import SpikeSourceArray, SpikeSourcePoisson
 

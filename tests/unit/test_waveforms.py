@@ -13,7 +13,7 @@ from pyNN.errors import (
     RoundingWarning,
 )
 from pyNN.models import Definition
-from pyNN.network import CurrentSpec, Ragged
+from pyNN.specs import CurrentSpec, Ragged
 from pyNN.standardmodels import electrodes
 from pyNN.waveforms import check, signal
 

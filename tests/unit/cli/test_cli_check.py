@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pyNN.cli.check import CheckResult, inspect, memory_mb
-from pyNN.network import ConnectionTable, CurrentSpec, Network, PopulationSpec, ProjectionSpec, RecordingSpec
+from pyNN.specs import ConnectionTable, CurrentSpec, NetworkSpec, PopulationSpec, ProjectionSpec, RecordingSpec
 from pyNN.standardmodels.cells import IF_cond_exp, IF_curr_delta, IF_curr_exp, SpikeSourcePoisson
 from pyNN.standardmodels.electrodes import DCSource
 from pyNN.standardmodels.synapses import StaticSynapse
@@ -28,7 +28,7 @@ def network(cell_class=IF_cond_exp, weight=0.01, receptor="excitatory", delay_st
     source = population(0, SpikeSourcePoisson, size=5, label="source")
     cells = population(1, cell_class, first_id=5, label="cells", **changes)
     recording = RecordingSpec(0, 1, "spikes", np.arange(10))
-    return Network([source, cells], [projection(source, cells, weight, receptor, delay_steps)], [], [recording])
+    return NetworkSpec([source, cells], [projection(source, cells, weight, receptor, delay_steps)], [], [recording])
 
 
 def messages(found):

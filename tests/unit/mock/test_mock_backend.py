@@ -14,8 +14,8 @@ from pyNN.errors import (
     NonExistentParameterError,
 )
 from pyNN.mock.backend import MockBackend
-from pyNN.network import ConnectionTable, Network, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 from pyNN.parallel import SerialCommunicator
+from pyNN.specs import ConnectionTable, NetworkSpec, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 from pyNN.standardmodels.cells import IF_cond_exp, SpikeSourceArray
 from pyNN.standardmodels.synapses import StaticSynapse
 
@@ -41,7 +41,7 @@ def describe():
         RecordingSpec(1, 1, "spikes", np.arange(2)),
         RecordingSpec(2, 0, "spikes", np.array([0, 2])),
     ]
-    return Network([sources, cells], [projection], [], recordings)
+    return NetworkSpec([sources, cells], [projection], [], recordings)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_sources_emit_their_trains_and_cells_are_silent(session):
 
 
 def test_only_recorded_sources_are_collected(session):
-    session.build(Network(recordings=[RecordingSpec(3, 0, "spikes", np.array([2]))]))
+    session.build(NetworkSpec(recordings=[RecordingSpec(3, 0, "spikes", np.array([2]))]))
     session.advance(30)
     assert set(session.collect(3).cells.tolist()) == {2}
 

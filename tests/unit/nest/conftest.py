@@ -10,16 +10,16 @@ import pytest
 
 from pyNN.backend import Settings
 from pyNN.nest.backend import NestBackend, NestSession
-from pyNN.network import (
+from pyNN.parallel import SerialCommunicator
+from pyNN.specs import (
     ConnectionRule,
     ConnectionTable,
     CurrentSpec,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     RecordingSpec,
 )
-from pyNN.parallel import SerialCommunicator
 from pyNN.standardmodels import cells, electrodes
 from pyNN.standardmodels.synapses import StaticSynapse
 
@@ -122,11 +122,11 @@ def open_session(backend: NestBackend) -> Iterator[Callable[..., NestSession]]:
 
 
 @pytest.fixture
-def part() -> Callable[..., Network]:
+def part() -> Callable[..., NetworkSpec]:
     """part(spec, spec, ...): a network of specifications of any kind."""
 
-    def made(*specs: Any) -> Network:
-        network = Network()
+    def made(*specs: Any) -> NetworkSpec:
+        network = NetworkSpec()
         places: dict[type, list[Any]] = {
             PopulationSpec: network.populations,
             ProjectionSpec: network.projections,

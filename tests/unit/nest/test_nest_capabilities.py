@@ -19,8 +19,8 @@ from pyNN.errors import (
 )
 from pyNN.models import Definition
 from pyNN.nest import versions
-from pyNN.network import Ragged
 from pyNN.parallel import SerialCommunicator
+from pyNN.specs import Ragged
 
 
 def settings(**options: Any) -> Settings:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pyNN.errors import CapabilityError
-from pyNN.network import Ragged
+from pyNN.specs import Ragged
 
 # A cell that only sums: 1 nA for one step of 0.1 ms on 1 nF is 0.1 mV. The leak is 1e-10 of V a step.
 COUNTER = {"tau_m": 1e9, "v_rest": 0.0, "v_reset": -100.0, "v_thresh": 1e6, "cm": 1.0}

@@ -15,9 +15,9 @@ import quantities as pq
 from pyNN.backend import Spikes
 from pyNN.errors import CapabilityError, InvalidParameterValueError, RecordingError
 from pyNN.models import Definition, State
-from pyNN.network import RecordingSpec
 from pyNN.parallel import SerialCommunicator
 from pyNN.recording import AssemblyPart, Recorder, assembly_block
+from pyNN.specs import RecordingSpec
 
 CELL = Definition(
     "IF_cond_exp",

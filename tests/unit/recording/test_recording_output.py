@@ -183,7 +183,7 @@ class _Simulation:
     segment_index = 0
 
     def start_recording(self, population_id: int, variable: str, cells: Any, every_steps: int) -> Any:
-        from pyNN.network import RecordingSpec
+        from pyNN.specs import RecordingSpec
 
         return RecordingSpec(0, population_id, variable, cells, every_steps, 0)
 

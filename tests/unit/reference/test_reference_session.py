@@ -20,17 +20,17 @@ from pyNN.errors import (
     SimulatorError,
 )
 from pyNN.models import Definition, Parameter, State
-from pyNN.network import (
+from pyNN.parallel import SerialCommunicator
+from pyNN.reference.backend import ReferenceBackend
+from pyNN.specs import (
     ConnectionTable,
     CurrentSpec,
-    Network,
+    NetworkSpec,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
     RecordingSpec,
 )
-from pyNN.parallel import SerialCommunicator
-from pyNN.reference.backend import ReferenceBackend
 from pyNN.standardmodels import cells, electrodes, synapses
 
 DT = 0.1
@@ -87,7 +87,7 @@ def noisy_network(rng, size=60, definition=cells.IF_cond_exp.definition, scale=0
     )
     everyone = np.arange(size)
     drive = table([(k % 20, k) for k in range(size)], 3, 3 * scale)
-    return Network(
+    return NetworkSpec(
         [first, second, source],
         [projection(0, everyone, everyone, recurrent), projection(1, np.arange(size, size + 20), everyone, drive)],
         [],
@@ -102,7 +102,7 @@ def noisy_network(rng, size=60, definition=cells.IF_cond_exp.definition, scale=0
 def test_a_spike_of_step_s_over_d_steps_moves_the_potential_first_at_s_plus_d_plus_1(session):
     cell = population(0, cells.IF_curr_exp.definition, 1)
     connected = projection(0, [1], [0], table([(0, 0)], 5, 0.5))
-    session.build(Network([cell, trains(1, 1, [1.0])], [connected], [], [recording(0, 0, "v", 1),
+    session.build(NetworkSpec([cell, trains(1, 1, [1.0])], [connected], [], [recording(0, 0, "v", 1),
                                                                        recording(1, 0, "isyn_exc", 1)]))
     session.advance(20)
     v, current = session.collect(0)[:, 0], session.collect(1)[:, 0]
@@ -114,7 +114,7 @@ def test_a_spike_of_step_s_over_d_steps_moves_the_potential_first_at_s_plus_d_pl
 def test_a_voltage_jump_is_there_at_s_plus_d_and_a_spike_at_time_0_counts(session):
     cell = population(0, cells.IF_curr_delta.definition, 1)
     connected = projection(0, [1], [0], table([(0, 0)], 2, 3.0))
-    session.build(Network([cell, trains(1, 1, [0.0, 1.0])], [connected], [], [recording(0, 0, "v", 1)]))
+    session.build(NetworkSpec([cell, trains(1, 1, [0.0, 1.0])], [connected], [], [recording(0, 0, "v", 1)]))
     session.advance(15)
     v = session.collect(0)[:, 0]
     assert np.flatnonzero(np.diff(v) > 0).tolist() == [1, 11]
@@ -124,7 +124,7 @@ def test_a_voltage_jump_is_there_at_s_plus_d_and_a_spike_at_time_0_counts(sessio
 def test_a_refractory_cell_stands_still_for_exactly_that_many_updates_and_loses_voltage_jumps(session):
     cell = population(0, cells.IF_curr_delta.definition, 1, tau_refrac=0.5, i_offset=0.4)
     connected = projection(0, [1], [0], table([(0, 0)], 1, 20.0))
-    session.build(Network([cell, trains(1, 1, [0.9, 1.0, 1.1, 1.2, 1.3, 1.4])], [connected], [],
+    session.build(NetworkSpec([cell, trains(1, 1, [0.9, 1.0, 1.1, 1.2, 1.3, 1.4])], [connected], [],
                           [recording(0, 0, "v", 1), recording(1, 0, "spikes", 1)]))
     session.advance(20)
     v = session.collect(0)[:, 0]
@@ -137,7 +137,7 @@ def test_injected_current_acts_in_the_update_that_begins_at_its_time(session):
     cell = population(0, cells.IF_curr_exp.definition, 2)
     source = CurrentSpec(0, electrodes.DCSource.definition, {"amplitude": 0.5, "start": 1.0, "stop": 2.0},
                          np.array([1, 1]))
-    session.build(Network([cell], [], [source], [recording(0, 0, "v", 2)]))
+    session.build(NetworkSpec([cell], [], [source], [recording(0, 0, "v", 2)]))
     session.advance(30)
     v = session.collect(0)
     assert np.all(v[:, 0] == -65.0)
@@ -193,7 +193,7 @@ def test_compiled_and_plain_kernels_agree(cell_type):
 
 
 def test_recordings_start_in_the_middle_are_cleared_and_stopped(session):
-    session.build(Network([population(0, cells.IF_curr_exp.definition, 3, i_offset=0.5)], [], [],
+    session.build(NetworkSpec([population(0, cells.IF_curr_exp.definition, 3, i_offset=0.5)], [], [],
                           [recording(0, 0, "v", 3), RecordingSpec(1, 0, "v", np.array([0, 2]), every_steps=4)]))
     assert session.collect(0).shape == (1, 3)
     session.write_cells(0, "v", np.array([1]), -60.0)
@@ -202,7 +202,7 @@ def test_recordings_start_in_the_middle_are_cleared_and_stopped(session):
     assert everything.shape == (11, 3)
     assert everything[0].tolist() == [-65.0, -60.0, -65.0]
     assert np.array_equal(session.collect(1), everything[::4][:, [0, 2]])
-    session.build(Network(recordings=[RecordingSpec(2, 0, "v", np.array([1]), every_steps=3, start_step=10)]))
+    session.build(NetworkSpec(recordings=[RecordingSpec(2, 0, "v", np.array([1]), every_steps=3, start_step=10)]))
     session.clear(1)
     session.advance(9)
     everything = session.collect(0)
@@ -217,7 +217,7 @@ def test_recordings_start_in_the_middle_are_cleared_and_stopped(session):
 
 def test_spikes_of_some_cells_in_order_of_step_then_cell(session):
     cell = population(0, cells.IF_curr_exp.definition, 4, i_offset=np.array([1.0, 1.2, 1.2, 2.0]), tau_refrac=1.0)
-    session.build(Network([cell], [], [], [RecordingSpec(0, 0, "spikes", np.array([1, 2, 3])),
+    session.build(NetworkSpec([cell], [], [], [RecordingSpec(0, 0, "spikes", np.array([1, 2, 3])),
                                           recording(1, 0, "spikes", 4)]))
     session.advance(1000)
     some, everything = session.collect(0), session.collect(1)
@@ -235,7 +235,7 @@ def test_spikes_of_some_cells_in_order_of_step_then_cell(session):
 
 
 def test_parameters_and_states_written_between_runs_act_from_the_next_step(session):
-    session.build(Network([population(0, cells.IF_curr_exp.definition, 2)], [], [], [recording(0, 0, "v", 2)]))
+    session.build(NetworkSpec([population(0, cells.IF_curr_exp.definition, 2)], [], [], [recording(0, 0, "v", 2)]))
     session.advance(5)
     session.write_cells(0, "i_offset", np.array([1]), 0.5)
     session.advance(1)
@@ -257,7 +257,7 @@ def test_weights_and_delays_are_read_and_written_in_the_order_of_the_table(sessi
     cell = population(0, cells.IF_curr_delta.definition, 3)
     synapse = projection(0, [3, 4], [0, 1, 2], table(pairs, np.array([1, 2, 3, 4], dtype=np.int32),
                                                      np.array([1.0, 2.0, 3.0, 4.0])))
-    session.build(Network([cell, trains(1, 3, [1.0, 3.0], [1.0, 3.0])], [synapse], [], [recording(0, 0, "v", 3)]))
+    session.build(NetworkSpec([cell, trains(1, 3, [1.0, 3.0], [1.0, 3.0])], [synapse], [], [recording(0, 0, "v", 3)]))
     session.advance(20)
     jumps = np.diff(session.collect(0), axis=0)
     assert jumps[10, 0] == pytest.approx(1.0) and jumps[11, 1] == pytest.approx(2.0, abs=0.01)
@@ -288,10 +288,10 @@ def test_weights_and_delays_are_read_and_written_in_the_order_of_the_table(sessi
 def test_populations_and_connections_can_come_after_a_run_and_input_under_way_is_kept(session):
     cell = population(0, cells.IF_curr_delta.definition, 1)
     first = projection(0, [1], [0], table([(0, 0)], 12, 1.0))
-    session.build(Network([cell, trains(1, 1, [0.5])], [first], [], [recording(0, 0, "v", 1)]))
+    session.build(NetworkSpec([cell, trains(1, 1, [0.5])], [first], [], [recording(0, 0, "v", 1)]))
     session.advance(8)
     late = projection(1, [2, 1], [0], table([(0, 0), (1, 0)], np.array([40, 1], dtype=np.int32), 2.0))
-    session.build(Network([trains(2, 2, [0.8, 1.0])], [late], [], []))
+    session.build(NetworkSpec([trains(2, 2, [0.8, 1.0])], [late], [], []))
     session.advance(60)
     jumps = np.diff(session.collect(0)[:, 0])
     assert np.flatnonzero(jumps > 0.5).tolist() == [16, 47, 49]
@@ -301,7 +301,7 @@ def test_populations_and_connections_can_come_after_a_run_and_input_under_way_is
 def test_populations_without_cells_and_projections_without_connections(session):
     definition = cells.IF_cond_exp.definition
     empty = ConnectionTable(np.empty(0, np.int32), np.empty(0, np.int32), 1, {"weight": 0.1})
-    session.build(Network(
+    session.build(NetworkSpec(
         [population(0, definition, 0), population(1, definition, 2), trains(2, 2)],
         [projection(0, [0, 1], [0, 1], empty), projection(1, [], [0, 1], empty)], [],
         [recording(0, 0, "v", 0), recording(1, 0, "spikes", 0), recording(2, 1, "v", 2), RecordingSpec(
@@ -318,16 +318,16 @@ def test_populations_without_cells_and_projections_without_connections(session):
 def test_a_build_that_fails_leaves_nothing_behind(session):
     good = population(0, cells.IF_curr_exp.definition, 2)
     with pytest.raises(InvalidDimensionsError, match="3 values for 2 cells"):
-        session.build(Network([good, population(1, cells.IF_curr_exp.definition, 2, 2, tau_m=np.ones(3))]))
+        session.build(NetworkSpec([good, population(1, cells.IF_curr_exp.definition, 2, 2, tau_m=np.ones(3))]))
     with pytest.raises(InternalError, match="no population 0"):
         session.read_cells(0, "v")
-    session.build(Network([good], [], [], [recording(0, 0, "v", 2)]))
+    session.build(NetworkSpec([good], [], [], [recording(0, 0, "v", 2)]))
     session.advance(3)
     assert session.collect(0).shape == (4, 2)
 
 
 def test_closing_twice_is_harmless_and_ends_the_session(session):
-    session.build(Network([population(0, cells.IF_curr_exp.definition, 2)]))
+    session.build(NetworkSpec([population(0, cells.IF_curr_exp.definition, 2)]))
     session.close()
     session.close()
     with pytest.raises(InternalError, match="closed"):
@@ -342,7 +342,7 @@ def test_a_state_that_is_not_finite_is_reported_with_cell_variable_and_time(sess
         "Explosive", {"tau": Parameter(1.0, "ms"), "one": Parameter(1.0, "mV")}, {"v": State(0.0, "mV")},
         equations="dv/dt = v**2/(tau*one) : mV",
     )
-    session.build(Network([population(0, definition, 3, initial={"v": np.array([0.0, 1.0, 0.0])})]))
+    session.build(NetworkSpec([population(0, definition, 3, initial={"v": np.array([0.0, 1.0, 0.0])})]))
     with pytest.raises(SimulatorError, match=r"'v' of cell 1 of p0 became (nan|inf) between .* ms \(1 cell"):
         session.advance(100)
 
@@ -352,15 +352,15 @@ def test_what_cannot_be_built_is_said_before_anything_is_created():
     cell = population(0, cells.IF_curr_exp.definition, 1)
     native = ProjectionSpec(0, "c", np.array([0]), np.array([0]), "excitatory", STATIC, None)
     with pytest.raises(CapabilityError, match="native=True"):
-        backend.check(Network([cell], [native]), settings)
+        backend.check(NetworkSpec([cell], [native]), settings)
     with pytest.raises(NoModelAvailableError, match="gamma"):
-        backend.check(Network([population(0, Definition("G", {}, source="gamma"), 1)]), settings)
+        backend.check(NetworkSpec([population(0, Definition("G", {}, source="gamma"), 1)]), settings)
     with pytest.raises(NoModelAvailableError, match="no equations"):
-        backend.check(Network([population(0, Definition("G", {}), 1)]), settings)
+        backend.check(NetworkSpec([population(0, Definition("G", {}), 1)]), settings)
     plastic = ProjectionSpec(0, "c", np.array([0]), np.array([0]), "excitatory",
                              Definition("Plastic", {**STATIC.parameters, "U": Parameter(0.5, "")}), table([], 1, 0.1))
     with pytest.raises(NoModelAvailableError, match="Plastic"):
-        backend.check(Network([cell], [plastic]), settings)
+        backend.check(NetworkSpec([cell], [plastic]), settings)
     with pytest.raises(CapabilityError, match="one process"):
         backend.open(settings, SerialCommunicator(0, 2))
 
@@ -369,7 +369,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np
 from pyNN.backend import Settings
-from pyNN.network import Network, PopulationSpec, RecordingSpec
+from pyNN.specs import NetworkSpec, PopulationSpec, RecordingSpec
 from pyNN.parallel import SerialCommunicator
 from pyNN.reference.backend import ReferenceBackend
 from pyNN.standardmodels.cells import IF_cond_exp
@@ -381,7 +381,7 @@ values = {n: p.default for n, p in definition.parameters.items()}
 states = {n: s.initial for n, s in definition.states.items()}
 cells = PopulationSpec(0, "p", definition, 100, 0, {**values, "i_offset": 2.0}, states)
 recordings = [RecordingSpec(0, 0, "v", np.arange(1)), RecordingSpec(1, 0, "spikes", np.arange(100))]
-session.build(Network([cells], [], [], recordings))
+session.build(NetworkSpec([cells], [], [], recordings))
 session.advance(1)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 began = time.perf_counter()
@@ -408,7 +408,7 @@ def test_an_interrupt_stops_at_an_interval_and_keeps_the_data(engine):
 
 def test_a_run_in_another_thread_works():
     session = opened("numba")
-    session.build(Network([population(0, cells.IF_curr_exp.definition, 2)], [], [], [recording(0, 0, "v", 2)]))
+    session.build(NetworkSpec([population(0, cells.IF_curr_exp.definition, 2)], [], [], [recording(0, 0, "v", 2)]))
     thread = threading.Thread(target=session.advance, args=(50,))
     thread.start()
     thread.join()
@@ -423,7 +423,7 @@ def test_a_compiled_model_of_a_users_own_needs_no_sympy_in_the_next_process(tmp_
         import sys
         from pyNN.models import Definition, Parameter, Receptor, State
         from pyNN.equations import store
-        from pyNN.network import PopulationSpec
+        from pyNN.specs import PopulationSpec
         from pyNN.reference.numba_engine import kernel_address
         from pyNN.reference.world import CellGroup
         model = Definition("Mine", {"tau": Parameter(1.0, "ms")}, {"v": State(0.0, "mV")},

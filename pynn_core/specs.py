@@ -48,7 +48,7 @@ class PopulationSpec:
     """Cells of one model."""
 
     id: int
-    """Position in Network.populations; with the seed it keys the population's random streams."""
+    """Position in NetworkSpec.populations; with the seed it keys the population's random streams."""
     label: str
     model: Definition
     size: int
@@ -145,7 +145,7 @@ class RecordingSpec:
 
 
 @dataclass
-class Network:
+class NetworkSpec:
     """A network, or the part of one that has not been built yet."""
 
     populations: list[PopulationSpec] = field(default_factory=list)
