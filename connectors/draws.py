@@ -112,7 +112,8 @@ def _bernoulli_compiled(
         row, filled = skip_rows(np.uint64(key), rows, forbidden, width, log_q, row, buffer, counts)
         parts.append(buffer[:filled])
         report(row / rows.size)
-    return counts, np.concatenate(parts) if len(parts) > 1 else parts[0].copy()
+    # A single part is little shorter than its buffer, so that a copy would save no memory worth its time.
+    return counts, np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _bernoulli_numpy(

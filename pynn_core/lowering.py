@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from lazyarray import larray
+from numpy.typing import NDArray
 
 from pyNN.core import IndexBasedExpression, is_listlike
 from pyNN.errors import (
@@ -165,7 +166,7 @@ class Pairs:
         self.projection = projection
         self._distances = distances
         self._d: FloatArray | None = None
-        self._ordinals: IntArray | None = None
+        self._ordinals: NDArray[np.int32] | None = None
 
     @property
     def size(self) -> int:
@@ -179,12 +180,21 @@ class Pairs:
         return self._d
 
     @property
-    def ordinals(self) -> IntArray:
+    def ordinals(self) -> NDArray[np.int32]:
         """Number of each connection among those of its post cell; with the post index it keys a random value."""
         if self._ordinals is None:
-            counts = np.bincount(self.post, minlength=self.shape[1])
-            self._ordinals = np.arange(self.size) - np.repeat(np.cumsum(counts) - counts, counts)
+            # Memory is touched as little as possible: that costs more than the arithmetic.
+            starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1, dtype=self.post.dtype))
+            counts = np.diff(starts)
+            filled = np.flatnonzero(counts)
+            ordinals = np.ones(self.size, dtype=np.int32)
+            ordinals[starts[filled]] = 1 - np.concatenate([[1], counts[filled[:-1]]])
+            self._ordinals = np.cumsum(ordinals, out=ordinals)
         return self._ordinals
+
+    def forget(self) -> None:
+        """Free the memory of distances and ordinals; they are computed again when they are needed again."""
+        self._d = self._ordinals = None
 
 
 def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:
@@ -206,7 +216,7 @@ def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | Flo
             f"{name}: {given} given; possible are one number, one number a connection ({pairs.size}), or an array of "
             f"shape (pre, post) = {pairs.shape}."
         )
-    if np.isnan(numbers).any():
+    if numbers.size and np.isnan(np.min(numbers)):
         kind = {"weight": InvalidWeightError, "delay": InvalidDelayError}.get(name, InvalidParameterValueError)
         number = "" if numbers.ndim == 0 else f" It is NaN for connection {int(np.argmax(np.isnan(numbers)))}."
         raise kind(f"{name} must be a number, and not NaN.{number}")
@@ -301,15 +311,16 @@ def check_weights(weights: Any, receptor_name: str, receptor: Receptor, label: s
     values = np.asarray(weights)
     if values.size == 0:
         return
-    if not np.isfinite(values).all():
+    smallest, largest = float(np.min(values)), float(np.max(values))
+    if not np.isfinite(smallest) or not np.isfinite(largest):
         raise InvalidWeightError(f"{label}: weights must be finite numbers.")
     if not safe or receptor.sign == 0:
         return
-    wrong = values[values < 0] if receptor.sign > 0 else values[values > 0]
-    if wrong.size:
+    if smallest < 0 if receptor.sign > 0 else largest > 0:
+        wrong = values[values < 0] if receptor.sign > 0 else values[values > 0]
         rule = "zero or positive" if receptor.sign > 0 else "zero or negative"
         raise InvalidWeightError(
-            f"{label}: a weight of {float(wrong[0]):g} {receptor.unit} has the wrong sign. Weights of "
+            f"{label}: a weight of {float(wrong.flat[0]):g} {receptor.unit} has the wrong sign. Weights of "
             f"{receptor.kind}-based '{receptor_name}' synapses must be {rule}. Change the sign or the receptor_type."
         )
 

@@ -241,6 +241,7 @@ class Projection:
         receptor = self._receptor(receptor_type, receptors, columns["weight"])
         if receptors:
             check_weights(columns["weight"], receptor, receptors[receptor], self.label, self.connector.safe)
+        pairs.forget()
         self._distance_cache = None
         return self._described(receptor, ConnectionTable(connections.pre, connections.post, delays, columns))
 

@@ -574,7 +574,10 @@ def _discrete(cdf: Callable[[Any], Any], mean: float, spread: float, largest: in
 
 
 def _uniform(key: int, rows: Any, ordinals: Any, low: float, high: float) -> Any:
-    return low + (high - low) * streams.uniforms(key, rows, ordinals)
+    values = streams.uniforms(key, rows, ordinals)
+    values *= high - low
+    values += low
+    return values
 
 
 def _uniform_int(key: int, rows: Any, ordinals: Any, low: int, high: int) -> Any:

@@ -80,12 +80,13 @@ def exponentials(key: int, rows: Any, ordinals: Any) -> FloatArray:
 
 def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows: Any, ordinals: Any) -> FloatArray:
     shape = np.broadcast_shapes(np.shape(rows), np.shape(ordinals))
-    flat_rows = np.broadcast_to(np.asarray(rows, dtype=np.int64), shape).ravel()
-    flat_ordinals = np.broadcast_to(np.asarray(ordinals, dtype=np.int64), shape).ravel()
+    flat_rows = np.broadcast_to(np.asarray(rows), shape).ravel()
+    flat_ordinals = np.broadcast_to(np.asarray(ordinals), shape).ravel()
     result = np.empty(flat_rows.size)
     for start in range(0, result.size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        result[part] = function(key, flat_rows[part], flat_ordinals[part])
+        block_rows = flat_rows[part].astype(np.int64, copy=False)
+        result[part] = function(key, block_rows, flat_ordinals[part].astype(np.int64, copy=False))
     return result.reshape(shape)
 
 
