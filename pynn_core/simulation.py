@@ -237,6 +237,7 @@ class Simulation:
 
     def run_to(self, target_step: int) -> None:
         """Advance to a step, in pieces short enough for progress to be shown."""
+        from pyNN.recording.blocks import loading_neo
         from pyNN.utility.progress import run_progress
 
         self.require_open()
@@ -244,8 +245,12 @@ class Simulation:
         self.running = True
         start_step, start = self.current_step, time.perf_counter()
         chunk = _FIRST_CHUNK_STEPS
+        duration = self.time_of(target_step - start_step)
         try:
-            with run_progress(self.time_of(target_step - start_step), "run", self.comm.rank == 0) as progress:
+            with (
+                loading_neo(bool(self.network.recordings)),
+                run_progress(duration, "run", self.comm.rank == 0) as progress,
+            ):
                 while self.current_step < target_step:
                     steps = min(chunk, target_step - self.current_step)
                     began, first_step = time.perf_counter(), self.current_step

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import importlib
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from pyNN.recording.columns import SegmentData, Trace, Trains, merge_traces, time_of
 from pyNN.specs import FloatArray
+
+
+@contextmanager
+def loading_neo(wanted: bool) -> Iterator[None]:
+    """Load Neo meanwhile, if it is wanted: compiled loops leave the interpreter to another thread.
+
+    The thread has ended when the block is left, so that no later fork() finds it half way.
+    """
+    if not wanted or "neo" in sys.modules:
+        yield
+        return
+    thread = threading.Thread(target=importlib.import_module, args=("neo",), name="loading Neo")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def make_block(
