@@ -6,6 +6,7 @@ import functools
 import shlex
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sized
 from typing import Any, NoReturn
@@ -22,6 +23,19 @@ def is_listlike(obj: Any) -> bool:
     return isinstance(obj, list | tuple | set | frozenset | range) or (
         isinstance(obj, Sized) and hasattr(obj, "__array__")
     )
+
+
+def user_stacklevel() -> int:
+    """The `stacklevel` with which warnings.warn() in the calling function points at the user's line.
+
+    That is the innermost line outside this package, however many of its functions are in between.
+    """
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "pyNN":
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 class deprecated:

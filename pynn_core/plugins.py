@@ -23,6 +23,12 @@ GROUP = "pyNN.backends"
 _PREFIX = "pyNN."
 
 
+FORMER_NAMES = {"nest1": "nest", "nest2": "nest", "neuron2": "neuron"}
+"""Backends of PyNN 0.6 and 0.7 -> the name under which the same simulator is found now."""
+ABSENT = ("arbor", "brian", "brian2", "facetshardware1", "hardware", "moose", "neuron", "pcsim")
+"""Backends of some PyNN that this package does not have; a distribution may register one under the name."""
+
+
 class PluginWarning(UserWarning):
     """A backend of another distribution that cannot be used."""
 
@@ -90,11 +96,34 @@ class _BackendFinder:
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if not name.startswith(_PREFIX) or name.count(".") != 1:
             return None
-        entry = discover().get(name[len(_PREFIX) :])
+        wanted = name[len(_PREFIX) :]
+        found = discover()
+        entry = found.get(wanted)
+        if entry is None and wanted in FORMER_NAMES and FORMER_NAMES[wanted] not in (*ABSENT, *found):
+            return self._former(name, _PREFIX + FORMER_NAMES[wanted])
         if entry is None:
+            entry = found.get(FORMER_NAMES.get(wanted, ""))
+        if entry is None:
+            if wanted in ABSENT or wanted in FORMER_NAMES:
+                _refuse(wanted, found)
             return None
         self._aliases[name] = entry.value
         return ModuleSpec(name, _loader(entry.value), origin=entry.value)
+
+
+    def _former(self, name: str, now: str) -> ModuleSpec:
+        self._aliases[name] = now
+        # 3: the line that imports; the frames of the import system are not counted.
+        warnings.warn(f"{name} is an old name (PyNN 0.6). Now: {now}", DeprecationWarning, stacklevel=3)
+        return ModuleSpec(name, _loader(now), origin=now)
+
+
+def _refuse(wanted: str, registered: dict[str, EntryPoint]) -> None:
+    names = ", ".join(f"pyNN.{name}" for name in ("reference", "nest", "mock", *registered))
+    raise ModuleNotFoundError(
+        f"There is no backend pyNN.{wanted} in this installation. The script runs on any of: {names}.",
+        name=_PREFIX + wanted,
+    )
 
 
 class _SubmoduleFinder:

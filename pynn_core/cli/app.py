@@ -234,8 +234,11 @@ def _print_comparison(comparison: Comparison, require: str | None, console: Cons
 @_SCRIPT
 @click.argument("backend")
 @_ARGUMENTS
-def run(script: str, backend: str, arguments: tuple[str, ...]) -> None:
+@click.option("--api", help="The PyNN that the script is written for, e.g. 0.6, where it differs from 0.13.")
+def run(script: str, backend: str, arguments: tuple[str, ...], api: str | None) -> None:
     """Run SCRIPT on BACKEND, as `python SCRIPT BACKEND ARGUMENTS` does. Everything after BACKEND is the script's."""
+    if api is not None:
+        _declare_api(api)
     from pyNN.cli.backends import backend_names
     from pyNN.cli.runner import run_script, script_traceback
     from pyNN.errors import BackendNotInstalledError, nearest
@@ -254,6 +257,16 @@ def run(script: str, backend: str, arguments: tuple[str, ...]) -> None:
     except Exception as error:
         click.echo(script_traceback(error, script), nl=False, err=True)
         raise SystemExit(EXIT_NOT_MET) from error
+
+
+def _declare_api(api: str) -> None:
+    from pyNN.compat import dialect
+    from pyNN.errors import InvalidParameterValueError
+
+    try:
+        os.environ[dialect.VARIABLE] = dialect.checked(api)
+    except InvalidParameterValueError as error:
+        raise click.BadParameter(str(error), param_hint="--api") from error
 
 
 @pynn.command(short_help="Show which backends are installed and what they can do.")

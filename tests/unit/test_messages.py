@@ -813,7 +813,7 @@ RECORDING = [
         "Did you mean 'v'?",
         _COND,
     ),
-    _recording("number", lambda sim: cond(sim).record(3), "Cannot record '3' from IF_cond_exp", _COND),
+    _value("number of cells", lambda sim: cond(sim, 4).record(5), "A sample of", "0 to 4 cells, not 5"),
     _recording(
         "source",
         lambda sim: source(sim).record("v"),

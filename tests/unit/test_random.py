@@ -233,7 +233,7 @@ def test_counts():
 @pytest.mark.parametrize(
     ("arguments", "named", "error", "match"),
     [
-        (("uniform",), {}, KeyError, "low, high; given: none"),
+        (("gamma",), {}, KeyError, "k, theta; given: none"),
         (("uniform",), {"low": 0}, KeyError, "given: low"),
         (("uniform",), {"low": 0, "high": 1, "foo": 2}, KeyError, "given: low, high, foo"),
         (("uniform", (0,)), {}, ValueError, "Incorrect number of parameters"),
