@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 PairFunction = Callable[[IntArray, IntArray], FloatArray]
 
+POINT_LOCATIONS = ("all", "soma")
+"""What a location_selector may say of cells that are points."""
+
 PAIRS_A_BLOCK = 1 << 20
 """Pairs that are looked at together where a rule looks at every pair: bounds the memory, whatever the sizes."""
 
@@ -137,7 +140,8 @@ class Connections:
 class Connector:
     """Rule for who connects to whom.
 
-    A connector of your own defines `connections(request)`. `callback`, if given, is called with the fraction done.
+    A connector of your own defines `connections(request)`. `location_selector` may be "all" or "soma", since cells are
+    points. `callback`, if given, is called with the fraction done.
     `safe` says whether the signs of weights are checked.
     """
 
@@ -146,14 +150,17 @@ class Connector:
     def __init__(
         self, location_selector: Any = None, safe: bool = True, callback: Callable[[float], None] | None = None
     ) -> None:
-        if location_selector is not None:
+        if location_selector is not None and not (
+            isinstance(location_selector, str) and location_selector in POINT_LOCATIONS
+        ):
             raise CapabilityError(
                 f"{type(self).__name__} was given location_selector={location_selector!r}, but cells are points here: "
-                "there are no compartments to choose from. Leave location_selector out."
+                "there are no compartments to choose from. Leave location_selector out; 'all' and 'soma' are accepted, "
+                "since they mean the whole of such a cell."
             )
         if callback is not None and not callable(callback):
             raise ConnectorError(f"callback must be a function of the fraction done, not {callback!r}.")
-        self.location_selector = None
+        self.location_selector = location_selector
         self.safe = bool(safe)
         self.callback = callback
 

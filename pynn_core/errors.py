@@ -24,7 +24,7 @@
     +-- NothingToWriteError      (OSError)        a file asked for with no data to put into it
     +-- FileFormatError          (OSError)        a file that is not what it should be
     +-- InternalError            (RuntimeError)   a defect of this package; please report it
-    RoundingWarning, UnknownOptionWarning, PyNNDeprecationWarning are warnings.
+    RoundingWarning, PastSpikesWarning, UnknownOptionWarning, PyNNDeprecationWarning are warnings.
 
 Each is also the builtin in brackets, so that code written against PyNN 0.13 or plain Python still catches it.
 """
@@ -181,6 +181,10 @@ class InternalError(PyNNError, RuntimeError):
 
 class RoundingWarning(UserWarning):
     """A time was rounded to the simulation grid."""
+
+
+class PastSpikesWarning(UserWarning):
+    """Spike times were set that are past already, and are not played in this run."""
 
 
 class UnknownOptionWarning(UserWarning):

@@ -10,7 +10,7 @@ import numpy as np
 from lazyarray import larray
 from numpy.typing import NDArray
 
-from pyNN.core import IndexBasedExpression, is_listlike
+from pyNN.core import IndexBasedExpression, is_listlike, user_stacklevel
 from pyNN.errors import (
     InvalidDelayError,
     InvalidDimensionsError,
@@ -59,7 +59,7 @@ def steps_of(time_ms: Any, dt: float, what: str) -> int:
         warnings.warn(
             f"{what} = {time:g} ms is not a multiple of the time step; {steps * dt:g} ms is used.",
             RoundingWarning,
-            stacklevel=3,
+            stacklevel=user_stacklevel(),
         )
     return steps
 
@@ -301,7 +301,7 @@ def lower_delays(
                 f"{label}: delays are rounded to multiples of the time step, {dt:g} ms: "
                 f"{float(times.flat[k]):g} ms becomes {float(steps.flat[k]) * dt:g} ms.",
                 RoundingWarning,
-                stacklevel=4,
+                stacklevel=user_stacklevel(),
             )
     return int(steps) if steps.ndim == 0 else steps.astype(np.int32)
 
@@ -322,6 +322,35 @@ def check_weights(weights: Any, receptor_name: str, receptor: Receptor, label: s
         raise InvalidWeightError(
             f"{label}: a weight of {float(wrong.flat[0]):g} {receptor.unit} has the wrong sign. Weights of "
             f"{receptor.kind}-based '{receptor_name}' synapses must be {rule}. Change the sign or the receptor_type."
+        )
+
+
+def check_bounds(columns: Mapping[str, Any], receptor: Receptor, label: str) -> None:
+    """Raise InvalidWeightError for w_min and w_max that no weight lies between, or of the wrong sign.
+
+    Where weights are negative only the absolute values of the bounds count.
+    """
+    if "w_min" not in columns or "w_max" not in columns:
+        return
+    for name in ("w_min", "w_max"):
+        bound = np.asarray(columns[name], dtype=float)
+        if bound.size and not np.isfinite(bound).all():
+            raise InvalidWeightError(f"{label}: {name} must be a finite number.")
+        if receptor.sign > 0 and np.any(bound < 0.0):
+            negative = float(bound[bound < 0.0].flat[0])
+            raise InvalidWeightError(
+                f"{label}: {name} = {negative:g} {receptor.unit} has the wrong sign. Weights of these "
+                f"{receptor.kind}-based synapses are zero or positive, and so are their bounds."
+            )
+    low, high = (np.abs(np.asarray(columns[name], dtype=float)) for name in ("w_min", "w_max"))
+    wrong = np.ravel(low > high)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        values = [float(bound.flat[k]) for bound in np.broadcast_arrays(low, high)]
+        advice = "Where weights are negative, w_max bounds the strongest ones: " if receptor.sign < 0 else ""
+        raise InvalidWeightError(
+            f"{label}: no weight lies between absolute values of w_min = {values[0]:g} and w_max = {values[1]:g} "
+            f"{receptor.unit}. {advice}Make w_max the larger one, e.g. w_min={values[1]:g}, w_max={values[0]:g}."
         )
 
 

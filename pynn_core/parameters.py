@@ -528,8 +528,13 @@ class ParameterSpace:
         return numbers if numbers.ndim else numbers.item()
 
     def _checked_expression(self, name: str, text: str) -> Expression:
-        definition = getattr(self.component, "definition", None)
-        if definition is not None and (definition.states or definition.receptors or definition.source):
+        definition: Any = getattr(self.component, "definition", None)
+        # A synapse type may have states too, and is told from a cell type by its weight.
+        if (
+            definition is not None
+            and "weight" not in definition.parameters
+            and (definition.states or definition.receptors or definition.source)
+        ):
             raise InvalidParameterValueError(
                 f"{self._owner}: parameter '{name}' takes a number and not the text {text!r}; expressions in the "
                 "distance d are for connections."

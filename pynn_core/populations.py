@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN import descriptions
+from pyNN.core import user_stacklevel
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
@@ -17,6 +19,7 @@ from pyNN.errors import (
     InvalidParameterValueError,
     NonExistentParameterError,
     NotLocalError,
+    PastSpikesWarning,
     PyNNError,
 )
 from pyNN.lowering import checked_copy, lower_parameters, lower_state, put, take, to_user
@@ -34,6 +37,7 @@ from pyNN.random.streams import derive_key, uniforms
 from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
 from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
 from pyNN.specs import FloatArray, IntArray, PopulationSpec
+from pyNN.spike_sources import check_source, lost_times
 
 if TYPE_CHECKING:
     from pyNN.simulation import Simulation
@@ -344,6 +348,7 @@ class BasePopulation:
                 if population.celltype is model
                 for name, value in lowered.items()
             ]
+        _check_sources(changes)
         for population, indices, name, value in changes:
             population._write(name, indices, value, population._spec.parameters)
 
@@ -392,7 +397,7 @@ class BasePopulation:
             )
         if not self.injectable:
             raise InvalidModelError(f"No current can be injected into '{self.label}': spike sources have no membrane.")
-        current_source._inject(self._simulation, self.ids)
+        current_source._inject(self._simulation, np.asarray(self.ids))
 
     # --- properties of the cell type -----------------------------------------------------------------------------
 
@@ -643,6 +648,8 @@ class Population(_OnePopulation):
             initial_values=initial,
             native=(simulation.native if native is None else bool(native)) and bool(definition.source),
         )
+        if definition.source:
+            check_source(definition.source, self.label, self._spec.parameters)
         self._recorder = Recorder(simulation, self)
         simulation.add_population(self, self._spec)
 
@@ -753,6 +760,34 @@ def _point(position: Any) -> FloatArray:
 
 def _given(celltype: BaseCellType) -> dict[str, Any]:
     return dict(celltype.parameter_space.items())
+
+
+def _check_sources(changes: list[tuple[Population, IntArray, str, Any]]) -> None:
+    """Raise for parameters of spike sources that would not go together; warn of spike times that are past."""
+    sources = {id(population): population for population, *_ in changes if population.definition.source}
+    for population in sources.values():
+        old = population._spec.parameters
+        new = dict(old)
+        for changed, indices, name, value in changes:
+            if changed is population:
+                new[name] = put(new[name], indices, value, population.size)
+        check_source(population.definition.source, population.label, new)
+        if population.definition.source == "array":
+            _warn_of_past_spikes(population, old["spike_times"], new["spike_times"])
+
+
+def _warn_of_past_spikes(population: Population, old: Any, new: Any) -> None:
+    simulation = population._owner
+    if not simulation.current_step:
+        return
+    lost = lost_times(old, new, simulation.dt, simulation.current_step)
+    if lost.size:
+        warnings.warn(
+            f"'{population.label}': {lost.size} of the spike_times lie in the past ({float(lost[0]):g} ms; it is "
+            f"{simulation.t:g} ms now). They are not played in this run, and are after a reset().",
+            PastSpikesWarning,
+            stacklevel=user_stacklevel(),
+        )
 
 
 def _check_native(definition: Definition, simulation: Simulation) -> None:

@@ -19,10 +19,19 @@ from pyNN.errors import (
     NonExistentParameterError,
     nearest,
 )
-from pyNN.lowering import Pairs, check_weights, choose_receptor, lower_delays, lower_synaptic
-from pyNN.models import BaseSynapseType, Receptor
+from pyNN.lowering import (
+    Pairs,
+    check_bounds,
+    check_weights,
+    choose_receptor,
+    lower_delays,
+    lower_synaptic,
+)
+from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_state_names
+from pyNN.parameters import check_range
 from pyNN.populations import BasePopulation
 from pyNN.random.streams import derive_key
+from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
 from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec
 from pyNN.standardmodels.synapses import StaticSynapse
@@ -32,6 +41,10 @@ if TYPE_CHECKING:
     from pyNN.simulation import Simulation
 
 _ADDRESSES = ("presynaptic_index", "postsynaptic_index")
+GAP_JUNCTION = "gap"
+"""The receptor type of an electrical connection."""
+_GAP_NAMES = (None, "default", GAP_JUNCTION, "source_section.gap")
+_ANY_SIGN = Receptor("uS", "", sign=0)
 
 
 class Connection:
@@ -123,7 +136,7 @@ class Projection:
             )
         if space is not None and not isinstance(space, Space):
             raise InvalidModelError(f"space must be an instance such as sim.Space(axes='xy'), not {space!r}.")
-        if source not in (None, ""):
+        if source not in (None, "") and not (synapse_type.definition.coupling and source == "source_section"):
             raise CapabilityError(f"source={source!r}: point neurons have no parts that a projection could start from.")
         simulation: Simulation = self._script.simulation
         simulation.require_model(synapse_type.definition)
@@ -142,7 +155,11 @@ class Projection:
         self._distance_cache: tuple[FloatArray, FloatArray] | None = None
         started = time.perf_counter()
         self._check_receptor(receptor_type)
-        if simulation.native if native is None else native:
+        if native and synapse_type.definition.coupling:
+            raise CapabilityError(
+                f"{self.label}: electrical connections are always made by the core. Leave native=True away."
+            )
+        if (simulation.native if native is None else native) and not synapse_type.definition.coupling:
             self._spec = self._native_spec(receptor_type)
         else:
             self._spec = self._make(receptor_type)
@@ -165,6 +182,9 @@ class Projection:
         return {name: receptors[name] for name in self.post.receptor_types}
 
     def _check_receptor(self, receptor_type: str | None) -> None:
+        if self.synapse_type.definition.coupling:
+            self._check_electrical(receptor_type)
+            return
         receptors = self._receptors()
         if not receptors and self.post.size:
             raise ConnectionError(
@@ -176,6 +196,22 @@ class Projection:
                 f"'{self.post.label}' has no receptor type '{receptor_type}'.{nearest(str(receptor_type), receptors)} "
                 f"It has: {', '.join(receptors) or 'none'}."
             )
+
+    def _check_electrical(self, receptor_type: str | None) -> None:
+        """Electrical connections end on no receptor, and need a membrane potential on both sides."""
+        name = type(self.synapse_type).__name__
+        if receptor_type not in _GAP_NAMES:
+            raise ConnectionError(
+                f"{name} couples membrane potentials and has no receptor, so receptor_type={receptor_type!r} has no "
+                f"place. Leave it away, or say receptor_type='{GAP_JUNCTION}'."
+            )
+        for group in (self.pre, self.post):
+            for population in group._roots():
+                if not any(state.unit == "mV" for state in population.definition.states.values()):
+                    raise ConnectionError(
+                        f"{name} couples membrane potentials, and the cells of '{population.label}' "
+                        f"({population.definition.name}) have none."
+                    )
 
     def _request(self) -> ConnectionRequest:
         simulation = self._owner
@@ -223,27 +259,33 @@ class Projection:
         self._pairs = pairs
         space = self.synapse_type.parameter_space
         settings = self._owner.settings
-        for name in connections.values:
-            if name not in self.synapse_type.definition.parameters:
-                raise NonExistentParameterError(
-                    name, type(self.synapse_type).__name__, self.synapse_type.definition.parameters
-                )
+        check_parameter_names(connections.values, self.synapse_type)
         given = {name: connections.values.get(name, space[name]) for name in space.keys()}
         columns: dict[str, Any] = {}
         for name, value in given.items():
             if name != "delay":
                 columns[name] = lower_synaptic(name, value, pairs, self._key(name))
-        delays = lower_delays(
-            given["delay"], pairs, self._key("delay"), settings.dt, settings.min_delay_steps, settings.max_delay_steps,
-            self.label,
-        )
+                self._check_range(name, columns[name])
+        delays: Any = 1
+        if "delay" in given:
+            delays = lower_delays(
+                given["delay"], pairs, self._key("delay"), settings.dt, settings.min_delay_steps,
+                settings.max_delay_steps, self.label,
+            )
         receptors = self._receptors()
         receptor = self._receptor(receptor_type, receptors, columns["weight"])
-        if receptors:
-            check_weights(columns["weight"], receptor, receptors[receptor], self.label, self.connector.safe)
+        if receptors or self.synapse_type.definition.coupling:
+            declared = receptors.get(receptor, _ANY_SIGN)
+            check_weights(columns["weight"], receptor, declared, self.label, self.connector.safe)
+            check_bounds(columns, declared, self.label)
         pairs.forget()
         self._distance_cache = None
         return self._described(receptor, ConnectionTable(connections.pre, connections.post, delays, columns))
+
+    def _check_range(self, name: str, values: Any) -> None:
+        """Raise InvalidParameterValueError for values under the minimum that the synapse type declares."""
+        model = self.synapse_type
+        check_range(name, values, model.definition.parameters[name], type(model).__name__)
 
     def _described(
         self, receptor: str, table: ConnectionTable | None, rule: ConnectionRule | None = None
@@ -251,8 +293,8 @@ class Projection:
         return ProjectionSpec(
             id=self._number,
             label=self.label,
-            pre=self.pre.ids,
-            post=self.post.ids,
+            pre=np.asarray(self.pre.ids),
+            post=np.asarray(self.post.ids),
             receptor=receptor,
             model=self.synapse_type.definition,
             table=table,
@@ -260,6 +302,8 @@ class Projection:
         )
 
     def _receptor(self, receptor_type: str | None, receptors: dict[str, Receptor], weights: Any) -> str:
+        if self.synapse_type.definition.coupling:
+            return GAP_JUNCTION
         if receptor_type not in (None, "default"):
             return str(receptor_type)
         return choose_receptor(receptors, weights, self.label) if receptors else "excitatory"
@@ -353,23 +397,23 @@ class Projection:
         self._owner.require_open()
         return self._spec.pre, self._spec.post, self._pairs.pre, self._pairs.post
 
-    def _attribute(self, name: str) -> None:
-        if name not in self.synapse_type.definition.parameters:
-            raise NonExistentParameterError(
-                name, type(self.synapse_type).__name__, self.synapse_type.definition.parameters
-            )
-
     def _column(self, name: str) -> Any:
-        """Present values of an attribute, one a connection, in PyNN's units."""
+        """Present values of an attribute or state, one a connection, in PyNN's units."""
         if name in _ADDRESSES:
             return self._pairs.pre if name == _ADDRESSES[0] else self._pairs.post
-        self._attribute(name)
+        definition = self.synapse_type.definition
+        if name not in definition.parameters and name not in definition.states:
+            names = [*definition.parameters, *(n for n, state in definition.states.items() if state.recordable)]
+            raise NonExistentParameterError(name, type(self.synapse_type).__name__, names)
         self._owner.require_open()
         table = self._spec.table
         session = self._owner.built_session
         if table is None or session is not None:
             if name != "delay" or table is None:
                 return self._owner.session.read_synapses(self._number, name)
+        if name in definition.states:
+            initial = self._spec.initial_values.get(name, definition.states[name].initial)
+            return np.array(np.broadcast_to(np.asarray(initial, dtype=float), (self._pairs.size,)))
         return table.delays * self._owner.dt if name == "delay" else table.column(name)
 
     def get(
@@ -460,10 +504,12 @@ class Projection:
         pair get the same from an array. Nothing is changed if any value is wrong.
         """
         self._owner.require_open()
-        for name in attributes:
-            self._attribute(name)
+        check_parameter_names(attributes, self.synapse_type)
         draw = self._owner.next_draw()
         changes = {name: self._lower(name, value, draw) for name, value in attributes.items()}
+        if "w_min" in changes or "w_max" in changes:
+            bounds = {name: changes[name] if name in changes else self._column(name) for name in ("w_min", "w_max")}
+            check_bounds(bounds, self._receptors()[self._spec.receptor], self.label)
         for name, value in changes.items():
             self._store(name, value)
 
@@ -475,8 +521,9 @@ class Projection:
                 settings.max_delay_steps, self.label,
             )
         lowered = lower_synaptic(name, value, self._pairs, self._key(name, draw))
+        self._check_range(name, lowered)
         if name == "weight":
-            receptor = self._receptors()[self._spec.receptor]
+            receptor = self._receptors().get(self._spec.receptor, _ANY_SIGN)
             check_weights(lowered, self._spec.receptor, receptor, self.label, self.connector.safe)
         return lowered
 
@@ -495,19 +542,96 @@ class Projection:
             table.columns[name] = value
 
     def _set_one(self, index: int, name: str, value: float) -> None:
-        self._attribute(name)
+        check_parameter_names([name], self.synapse_type)
         column = np.array(self._column(name), dtype=float)
         column[index] = value
         self.set(**{name: column})
 
     def initialize(self, **initial_values: Any) -> None:
-        """Set the values that state variables of the synapses have at t = 0."""
-        states = self.synapse_type.definition.states
-        for name in initial_values:
-            if name not in states:
-                raise NonExistentParameterError(
-                    name, type(self.synapse_type).__name__, states, kind="state variable"
-                )
+        """Set the values that state variables of the synapses have at t = 0; after a run, also their present values.
+
+        A value is what set() takes: a number, a list of one number a connection, an array of shape (pre, post), a
+        RandomDistribution, a function of distance or an expression in d. Raises NonExistentParameterError for a
+        variable that these synapses do not have or that cannot be set; nothing is changed then.
+        """
+        self._owner.require_open()
+        definition = self.synapse_type.definition
+        check_state_names(initial_values, definition.name, definition)
+        draw = self._owner.next_draw()
+        changes = {
+            name: lower_synaptic(name, value, self._pairs, self._key(name, draw))
+            for name, value in initial_values.items()
+        }
+        session = self._owner.built_session
+        for name, value in changes.items():
+            if session is not None:
+                session.write_synapses(self._number, name, value)
+            self._spec.initial_values[name] = value
+
+    # --- recording ---------------------------------------------------------------------------------------------
+
+    @property
+    def recordable(self) -> dict[str, str]:
+        """Unit of each attribute and state that can be recorded, by name."""
+        definition = self.synapse_type.definition
+        units = {name: parameter.unit for name, parameter in definition.parameters.items()}
+        units |= {name: state.unit for name, state in definition.states.items() if state.recordable}
+        receptor = self._receptors().get(self._spec.receptor)
+        if receptor is not None:
+            units |= dict.fromkeys(["weight", *definition.magnitudes], receptor.unit)
+        return units
+
+    @property
+    def recorder(self) -> SynapseRecorder:
+        """What samples the connections during a run."""
+        if "_recorder" not in self.__dict__:
+            self._recorder = SynapseRecorder(self._owner, self)
+        return self._recorder
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether record() was ever called."""
+        return "_recorder" in self.__dict__
+
+    def record(self, variables: Any, sampling_interval: float | None = None) -> None:
+        """Record attributes or states of the connections ("weight", "u" ...: a name or a list) from now on.
+
+        `sampling_interval` in ms, a multiple of the time step (None: every time step, which takes 8 bytes for each
+        connection and time step). The sample of a time holds what a script has not changed yet at that time, except
+        for the first, which is taken when the run begins. None for `variables` stops all recording. Raises
+        RecordingError, which lists what can be recorded.
+        """
+        self._owner.require_open()
+        self.recorder.record(variables, sampling_interval)
+
+    def get_data(self, variables: Any = "all", gather: bool = True, clear: bool = False) -> Any:
+        """What has been recorded of the connections, as a neo.Block with one segment for each run between resets.
+
+        Each variable is a neo.AnalogSignal of shape (samples, connections), the connections in the order of
+        ``get(format="list")``; its array annotations presynaptic_index, postsynaptic_index, presynaptic_id and
+        postsynaptic_id say which they are.
+        """
+        return self.recorder.get(variables, gather, clear)
+
+    def write_data(self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False) -> None:
+        """Write what has been recorded to a file (format by extension: .nix, .h5, .nwb, .pkl, .mat) or a Neo IO."""
+        self.recorder.write(io, variables, gather, clear)
+
+    def present_values(self, name: str) -> FloatArray:
+        """Present values of an attribute or state, one a connection, in the order of ``get(format="list")``."""
+        values: FloatArray = self._column(name)
+        return values
+
+    def metadata(self) -> dict[str, Any]:
+        """Annotations of the blocks with data of the connections."""
+        return {
+            "label": self.label,
+            "size": self.size(),
+            "presynaptic_population": self.pre.label,
+            "postsynaptic_population": self.post.label,
+            "receptor_type": self.receptor_type,
+            "synapse_type": self.synapse_type.definition.name,
+        }
 
     def annotate(self, **annotations: Any) -> None:
         """Attach information."""

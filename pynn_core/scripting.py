@@ -79,6 +79,11 @@ class Script:
             raise NotSetUpError("There is no simulation yet. Call sim.setup(timestep=0.1) first.")
         return self._simulation
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a simulation."""
+        return self._simulation is not None
+
     # --- the run -------------------------------------------------------------------------------------------------
 
     def setup(
@@ -95,12 +100,17 @@ class Script:
         input are made by the core, alike on every backend), and the backend's own options. An unknown option is a
         warning.
         """
+        options = self.setup_options(timestep, min_delay, max_delay, extra)
         if self._simulation is not None:
             self._simulation.close()
             self._simulation = None
-        self._simulation = simulation.open_simulation(self.backend, timestep, min_delay, max_delay, **extra)
+        self._simulation = simulation.open_simulation(self.backend, **options)
         self._simulation.observers = self.observers
         return self._simulation.comm.rank
+
+    def setup_options(self, timestep: Any, min_delay: Any, max_delay: Any, extra: dict[str, Any]) -> dict[str, Any]:
+        """What opens the simulation, from what a script says to setup(); for front ends that understand more."""
+        return {"timestep": timestep, "min_delay": min_delay, "max_delay": max_delay, **extra}
 
     def end(self, compatible_output: bool = True) -> None:
         """Write the files that record(to_file=) asked for. Recorded data stay available until the next setup()."""

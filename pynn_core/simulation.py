@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.backend import Backend, Session, Settings, Spikes
+from pyNN.core import user_stacklevel
 from pyNN.errors import (
     CapabilityError,
     InvalidDelayError,
@@ -27,6 +28,7 @@ from pyNN.models import Definition
 from pyNN.parallel import Communicator, SerialCommunicator, default_communicator
 from pyNN.populations import Population
 from pyNN.projections import Projection
+from pyNN.recording import SynapseRecorder
 from pyNN.recording.columns import time_of
 from pyNN.specs import CurrentSpec, FloatArray, NetworkSpec, PopulationSpec, ProjectionSpec, RecordingSpec
 
@@ -242,17 +244,19 @@ class Simulation:
 
         self.require_open()
         session = self.session
+        recorders = [projection.recorder for projection in self.projections if projection.is_recorded]
         self.running = True
         start_step, start = self.current_step, time.perf_counter()
         chunk = _FIRST_CHUNK_STEPS
         duration = self.time_of(target_step - start_step)
         try:
             with (
-                loading_neo(bool(self.network.recordings)),
+                loading_neo(bool(self.network.recordings or recorders)),
                 run_progress(duration, "run", self.comm.rank == 0) as progress,
             ):
+                next_sample = self._sample_synapses(recorders)
                 while self.current_step < target_step:
-                    steps = min(chunk, target_step - self.current_step)
+                    steps = min(chunk, min(target_step, next_sample) - self.current_step)
                     began, first_step = time.perf_counter(), self.current_step
                     try:
                         session.advance(steps)
@@ -262,9 +266,18 @@ class Simulation:
                         self._remember_currents(first_step)
                     elapsed = max(time.perf_counter() - began, 1e-9)
                     chunk = max(1, min(10 * chunk, int(steps * _CHUNK_SECONDS / elapsed)))
+                    next_sample = self._sample_synapses(recorders)
                     progress(self.time_of(self.current_step - start_step))
         finally:
             self.timings["run"] += time.perf_counter() - start
+
+    def _sample_synapses(self, recorders: list[SynapseRecorder]) -> int:
+        """Take the samples of the present step, and return the step of the next ones."""
+        following = sys.maxsize
+        for recorder in recorders:
+            recorder.sample(self.current_step)
+            following = min(following, recorder.next_step or sys.maxsize)
+        return following
 
     def run_with_callbacks(self, target_step: int, callbacks: Iterable[Callable[[float], float]]) -> None:
         """Run to a step; each callback is called with the time (ms) now, whenever it asked for, and at the end."""
@@ -304,6 +317,9 @@ class Simulation:
         self.require_open()
         for population in self.populations:
             population.recorder.finish_segment(dict(annotations or {}))
+        for projection in self.projections:
+            if projection.is_recorded:
+                projection.recorder.finish_segment(dict(annotations or {}))
         if self._session is not None:
             self._session.close()
         self._session = None
@@ -416,7 +432,7 @@ def open_simulation(
             f"threads={count} has no effect on the backend '{backend.name}': "
             f"{backend.capabilities.missing.get('threads', 'it uses one core')}.",
             UnknownOptionWarning,
-            stacklevel=3,
+            stacklevel=user_stacklevel(),
         )
     options = _backend_options(backend, extra)
     if "num_processes" in options:
@@ -455,7 +471,7 @@ def _backend_options(backend: Backend, extra: Mapping[str, Any]) -> dict[str, An
             warnings.warn(
                 f"The backend '{backend.name}' does not know the option '{name}', which has no effect. Known: {names}.",
                 UnknownOptionWarning,
-                stacklevel=4,
+                stacklevel=user_stacklevel(),
             )
     options = {name: option.default for name, option in known.items()}
     for name, value in extra.items():
@@ -496,6 +512,6 @@ def _delay_steps(name: str, value: Any, dt: float) -> int | None:
         warnings.warn(
             f"{name} = {value} ms is not a multiple of the time step; {steps * dt:g} ms is used.",
             RoundingWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
     return steps

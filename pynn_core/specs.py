@@ -74,6 +74,7 @@ class ConnectionTable:
     post: NDArray[np.int32]
     """Index into ProjectionSpec.post."""
     delay_steps: int | NDArray[np.int32]
+    """1, without a meaning, where the model has no delay (electrical connections)."""
     columns: dict[str, float | FloatArray]
     """"weight" (unit of the receptor) and the synapse model's other parameters, without delay."""
 
@@ -115,6 +116,8 @@ class ProjectionSpec:
     table: ConnectionTable | None
     rule: ConnectionRule | None = None
     """Given, with `table` None, only where native=True."""
+    initial_values: dict[str, float | FloatArray] = field(default_factory=dict)
+    """The states set with Projection.initialize: a number, or one a connection; the others start as the model says."""
 
 
 @dataclass
@@ -126,6 +129,8 @@ class CurrentSpec:
     parameters: dict[str, Value]
     cells: IntArray
     """Global ids; a cell that is listed twice gets the current twice."""
+    seed: int | None = None
+    """Of a generator that the script gave for noise; None: the simulation's."""
 
 
 @dataclass
@@ -163,12 +168,18 @@ class NetworkSpec:
 
     def min_delay_steps(self) -> int | None:
         """Smallest delay of any stored connection; None without connections."""
-        smallest = [int(np.min(p.table.delay_steps)) for p in self.projections if p.table is not None and p.table.size]
-        return min(smallest, default=None)
+        return min((int(np.min(steps)) for steps in self._delays()), default=None)
 
     def max_delay_steps(self) -> int | None:
-        largest = [int(np.max(p.table.delay_steps)) for p in self.projections if p.table is not None and p.table.size]
-        return max(largest, default=None)
+        return max((int(np.max(steps)) for steps in self._delays()), default=None)
+
+    def _delays(self) -> list[Any]:
+        """Delays in steps of each projection that has connections with a delay, which electrical ones do not have."""
+        return [
+            p.table.delay_steps
+            for p in self.projections
+            if p.table is not None and p.table.size and not p.model.coupling
+        ]
 
 
 def split_by_population(

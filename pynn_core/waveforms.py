@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.backend import Settings
+from pyNN.core import user_stacklevel
 from pyNN.errors import (
     InvalidDimensionsError,
     InvalidParameterValueError,
@@ -26,7 +27,7 @@ def signal(spec: CurrentSpec, settings: Settings, first_step: int, n: int) -> Fl
 
     Times are rounded to the nearest step. Raises InvalidTimeError for times of a step current that are negative or do
     not increase, InvalidDimensionsError where they are not as many as the amplitudes, NoModelAvailableError for a
-    source that has no signal here. Gives RoundingWarning for noise whose interval is not a multiple of the time step.
+    source that has no signal here.
     """
     try:
         make = _SIGNALS[spec.model.name]
@@ -38,8 +39,42 @@ def signal(spec: CurrentSpec, settings: Settings, first_step: int, n: int) -> Fl
 
 
 def check(spec: CurrentSpec, settings: Settings) -> None:
-    """Raise, or warn, as `signal` would."""
+    """Raise as `signal` would; RoundingWarning for times that are not multiples of the time step, one for all."""
     signal(spec, settings, 0, 0)
+    rounded = [
+        f"{name} = {times[off][0]:g} ms becomes {_on_grid(times[off][:1], settings, name)[0]:g} ms"
+        for name, times in _times(spec).items()
+        if (off := ~_is_on_grid(times, settings)).any()
+    ]
+    if rounded:
+        warnings.warn(
+            f"{spec.model.name}: times are rounded to multiples of the time step, {settings.dt:g} ms: "
+            f"{', '.join(rounded)}.",
+            RoundingWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+
+def _times(spec: CurrentSpec) -> dict[str, FloatArray]:
+    """What a source has of times (ms), by the name of the parameter."""
+    return {
+        name: _numbers(spec, name) for name, parameter in spec.model.parameters.items() if parameter.unit == "ms"
+    }
+
+
+def _is_on_grid(times: FloatArray, settings: Settings) -> Any:
+    """Whether each time is a multiple of the time step; one that never comes is."""
+    with np.errstate(invalid="ignore"):
+        position = times / settings.dt
+        nearest = np.round(position)
+        off = np.abs(position - nearest) > 1e-6 * np.maximum(1.0, np.abs(nearest))
+    return ~np.isfinite(times) | ~off
+
+
+def _on_grid(times: FloatArray, settings: Settings, name: str) -> FloatArray:
+    """The times that are taken. The interval of noise, `dt`, is at least one time step."""
+    steps = nearest_steps(times, settings.dt)
+    return np.maximum(steps, 1 if name == "dt" else 0) * settings.dt
 
 
 def _number(spec: CurrentSpec, name: str) -> float:
@@ -115,14 +150,8 @@ def _noise(spec: CurrentSpec, settings: Settings, steps: IntArray) -> FloatArray
     if not 0.0 < interval < np.inf:
         raise InvalidTimeError(f"{spec.model.name}: dt must be a finite time greater than 0, not {interval:g} ms.")
     length = max(1, int(nearest_steps(interval, settings.dt)))
-    if abs(length * settings.dt - interval) > 1e-9 * interval:
-        warnings.warn(
-            f"{spec.model.name}: dt={interval:g} ms is not a multiple of the time step ({settings.dt:g} ms); "
-            f"{length * settings.dt:g} ms is taken.",
-            RoundingWarning,
-            stacklevel=3,
-        )
-    key = streams.derive_key(settings.rng_seed, "noise", settings.trial, spec.id)
+    seed, purpose = (settings.rng_seed, "noise") if spec.seed is None else (spec.seed, "noise of a generator")
+    key = streams.derive_key(seed, purpose, settings.trial, spec.id)
     values = _number(spec, "mean") + _number(spec, "stdev") * streams.normals(key, 0, elapsed // length)
     return np.where(on, values, 0.0)
 

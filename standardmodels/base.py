@@ -85,6 +85,10 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
                 ) from error
         return values
 
+    def _seed(self) -> int | None:
+        """Of the source's own generator of random numbers; None: it has none."""
+        return None
+
     def inject_into(self, cells: Any) -> None:
         """Inject the current into a population, a view, an assembly, a cell or a list of cells."""
         groups = list(cells) if isinstance(cells, Iterable) and not hasattr(cells, "inject") else [cells]
@@ -101,7 +105,8 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
         injection: tuple[Any, CurrentSpec] | None = self.__dict__["_injection"]
         if injection is None or injection[0] is not simulation:
             simulation.require_model(self.definition)
-            spec = CurrentSpec(simulation.next_current_id(), self.definition, self._values(), np.asarray(ids))
+            number = simulation.next_current_id()
+            spec = CurrentSpec(number, self.definition, self._values(), np.asarray(ids), seed=self._seed())
             simulation.check_current(spec)
             object.__setattr__(self, "_injection", (simulation, spec))
         else:

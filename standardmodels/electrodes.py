@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pyNN.errors import InvalidParameterValueError
 from pyNN.models import Parameter
 from pyNN.parameters import Sequence
+from pyNN.random import AbstractRNG
 from pyNN.standardmodels.base import StandardCurrentSource
 
 _FOREVER = 1e12
@@ -41,7 +45,11 @@ class StepCurrentSource(StandardCurrentSource):
 
 
 class NoisyCurrentSource(StandardCurrentSource):
-    """Gaussian noise: every `dt` ms a new value with the given mean and standard deviation, alike for all targets."""
+    """Gaussian noise: every `dt` ms a new value with the given mean and standard deviation, alike for all targets.
+
+    `rng`: a generator such as NumpyRNG(seed), whose seed then decides on the noise instead of the simulation's. Two
+    sources that share it have different noise.
+    """
 
     parameters = {
         "mean": Parameter(0.0, "nA", "mean"),
@@ -49,3 +57,14 @@ class NoisyCurrentSource(StandardCurrentSource):
         **_WINDOW,
         "dt": Parameter(0.1, "ms", "time between two values", minimum=0.0, exclusive=True),
     }
+
+    def __init__(self, rng: AbstractRNG | None = None, **parameters: Any) -> None:
+        if rng is not None and (not isinstance(rng, AbstractRNG) or rng.seed is None):
+            raise InvalidParameterValueError(
+                f"{type(self).__name__}: rng must be a generator with a seed, such as sim.NumpyRNG(seed=1), not {rng!r}."
+            )
+        object.__setattr__(self, "rng", rng)
+        super().__init__(**parameters)
+
+    def _seed(self) -> int | None:
+        return None if self.rng is None else int(self.rng.seed)

@@ -23,14 +23,17 @@ from pyNN.recording.recorder import (
     RecordingContext,
     assembly_block,
 )
+from pyNN.recording.synapses import RecordedProjection, SynapseRecorder
 
 __all__ = [
     "MPI_ROOT",
     "AssemblyPart",
     "DataCache",
     "RecordedPopulation",
+    "RecordedProjection",
     "Recorder",
     "RecordingContext",
+    "SynapseRecorder",
     "Variable",
     "assembly_block",
     "file_format",

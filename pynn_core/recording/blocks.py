@@ -11,8 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.recording.columns import SegmentData, Trace, Trains, merge_traces, time_of
-from pyNN.specs import FloatArray
+from pyNN.recording.columns import (
+    SegmentData,
+    SynapticSegment,
+    SynapticTrace,
+    Trace,
+    Trains,
+    merge_traces,
+    time_of,
+)
+from pyNN.specs import FloatArray, IntArray
 
 
 @contextmanager
@@ -57,6 +65,49 @@ def _make_segment(data: SegmentData, dt: float) -> Any:
     trains.sort(key=lambda train: train.annotations["source_index"])
     segment.spiketrains.extend(trains)
     return segment
+
+
+def make_synaptic_block(
+    name: str,
+    description: str,
+    annotations: Mapping[str, Any],
+    segments: Iterable[SynapticSegment],
+    variables: set[str] | None,
+    dt: float,
+) -> Any:
+    """A neo.Block with one neo.Segment for each of `segments`, with the signals of `variables` (None: all)."""
+    import neo
+
+    segments = list(segments)
+    block = neo.Block(name=name, description=description, rec_datetime=segments[0].recorded_at)
+    block.annotate(**annotations)
+    for data in segments:
+        segment = neo.Segment(name=data.name, description=data.description, rec_datetime=data.recorded_at)
+        segment.annotate(**data.annotations)
+        segment.analogsignals.extend(
+            [
+                _make_synaptic_signal(trace, name, data.columns, dt)
+                for trace in data.traces
+                if variables is None or trace.variable in variables
+            ]
+        )
+        block.segments.append(segment)
+    return block
+
+
+def _make_synaptic_signal(trace: SynapticTrace, projection: str, columns: Mapping[str, IntArray], dt: float) -> Any:
+    import neo
+    import quantities as pq
+
+    return neo.AnalogSignal(
+        _own_copy(trace.values),
+        units=_neo_unit(trace.unit),
+        t_start=pq.Quantity(float(time_of(trace.start_step, dt)), pq.ms),
+        sampling_period=pq.Quantity(float(time_of(trace.every_steps, dt)), pq.ms),
+        name=trace.variable,
+        source_projection=projection,
+        array_annotations={key: column.copy() for key, column in columns.items()},
+    )
 
 
 def _neo_unit(unit: str) -> Any:

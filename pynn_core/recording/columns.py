@@ -106,6 +106,31 @@ class SegmentData:
         )
 
 
+@dataclass
+class SynapticTrace:
+    """A synaptic attribute or state of all connections of a projection, sampled together."""
+
+    variable: str
+    unit: str
+    values: FloatArray
+    """(samples, connections)"""
+    start_step: int
+    every_steps: int
+
+
+@dataclass
+class SynapticSegment:
+    """All that a projection recorded between two resets."""
+
+    name: str
+    recorded_at: datetime
+    annotations: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    columns: dict[str, IntArray] = field(default_factory=dict)
+    """Which connection each column of the traces is: indices and ids of its cells."""
+    traces: list[SynapticTrace] = field(default_factory=list)
+
+
 def merge_traces(traces: Iterable[Trace]) -> list[Trace]:
     """Traces of one variable on one sampling grid put side by side, cells in ascending order.
 

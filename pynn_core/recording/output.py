@@ -35,7 +35,7 @@ FORMATS: dict[str, FileFormat] = {
     ".pickle": _PICKLE,
     ".mat": FileFormat("NeoMatlabIO"),
 }
-_TEXT = (".txt", ".ras", ".v", ".gsyn")
+TEXT_EXTENSIONS = (".txt", ".ras", ".v", ".gsyn")
 
 
 def file_format(filename: str | os.PathLike[str]) -> FileFormat:
@@ -45,7 +45,7 @@ def file_format(filename: str | os.PathLike[str]) -> FileFormat:
     """
     extension = Path(filename).suffix.lower()
     known = ", ".join(FORMATS)
-    if extension in _TEXT:
+    if extension in TEXT_EXTENSIONS:
         raise FileFormatError(
             f"ASCII-based formats such as '{extension}' ({filename}) cannot hold units, cells and segments, and are "
             f"not written. Use one of {known}; or take the arrays from get_data() and write them with numpy.savetxt()."

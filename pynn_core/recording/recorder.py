@@ -84,6 +84,25 @@ class RecordedPopulation(Protocol):
     def describe(self) -> Any: ...
 
 
+def sampling_steps(interval: float | None, dt: float) -> int | None:
+    """A sampling interval (ms; None stays None) in time steps; InvalidParameterValueError if it is no multiple."""
+    if interval is None:
+        return None
+    try:
+        wanted = float(interval)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterValueError(f"sampling_interval must be a number of ms, not {interval!r}.") from error
+    steps = round(wanted / dt) if np.isfinite(wanted) else 0
+    if steps < 1 or abs(wanted / dt - steps) > 1e-6:
+        below = int(wanted // dt) if np.isfinite(wanted) and wanted > 0 else 0
+        choices = [f"{time_of(k, dt):g} ms" for k in (below, below + 1) if k >= 1]
+        raise InvalidParameterValueError(
+            f"sampling_interval={interval!r} ms is not a positive multiple of the time step {dt:g} ms. "
+            f"Nearest: {' or '.join(choices)}."
+        )
+    return steps
+
+
 @dataclass
 class _Recording:
     """One variable of some cells, begun together."""
@@ -158,7 +177,7 @@ class Recorder:
         """Raise what `record` would raise, and change nothing: (variables, indices of cells, interval in steps)."""
         _refuse_locations(locations)
         names = self._checked_names(variables)
-        every_steps = self._steps(sampling_interval)
+        every_steps = sampling_steps(sampling_interval, self._context.dt)
         indices = self._checked_cells(cells)
         _check_target(to_file)
         for name in names:
@@ -194,27 +213,6 @@ class Recorder:
                 f"{int(indices[0])}..{int(indices[-1])}."
             )
         return indices
-
-    def _steps(self, interval: float | None) -> int | None:
-        """`interval` (ms) in time steps."""
-        if interval is None:
-            return None
-        dt = self._context.dt
-        try:
-            wanted = float(interval)
-        except (TypeError, ValueError) as error:
-            raise InvalidParameterValueError(
-                f"sampling_interval must be a number of ms, not {interval!r}."
-            ) from error
-        steps = round(wanted / dt) if np.isfinite(wanted) else 0
-        if steps < 1 or abs(wanted / dt - steps) > 1e-6:
-            below = int(wanted // dt) if np.isfinite(wanted) and wanted > 0 else 0
-            choices = [f"{time_of(k, dt):g} ms" for k in (below, below + 1) if k >= 1]
-            raise InvalidParameterValueError(
-                f"sampling_interval={interval!r} ms is not a positive multiple of the time step {dt:g} ms. "
-                f"Nearest: {' or '.join(choices)}."
-            )
-        return steps
 
     def _check_interval(self, name: str, cells: IntArray, every_steps: int | None) -> None:
         """A cell has one sampling interval a variable; it can change only while nothing has been recorded with it."""
@@ -424,6 +422,10 @@ class Recorder:
             # The backend's buffers serve the next run.
             segment.traces = [replace(trace, values=np.array(trace.values, copy=True)) for trace in segment.traces]
             self._earlier.append(segment)
+
+    def forget_earlier(self) -> None:
+        """Forget the data of the runs that reset() has ended."""
+        self._earlier.clear()
 
     def clear(self) -> None:
         """Forget all recorded data, of earlier runs too; recording goes on from the current step."""

@@ -303,7 +303,7 @@ def test_intervals_must_follow_each_other():
 
 def test_bad_parameters():
     for parameters in ({"rate": -1.0}, {"rate": np.inf}, {"rate": np.nan}, {"rate": 1.0, "start": np.nan}):
-        with pytest.raises(InvalidParameterValueError, match="of 'noise' is"):
+        with pytest.raises(InvalidParameterValueError, match="of 'noise' .*SpikeSourcePoisson.* is"):
             poisson_source(3, **parameters)
     source = poisson_source(3, 10.0)
     with pytest.raises(InvalidParameterValueError, match="rate .* is -2; it must be finite and not negative"):
@@ -316,5 +316,5 @@ def test_bad_parameters():
 
 def test_unknown_kind_of_source():
     spec = PopulationSpec(0, "p", Definition("Bursts", {}, source="bursts"), 1, 0, {}, {})
-    with pytest.raises(NoModelAvailableError, match="Bursts.*there are: array, poisson"):
+    with pytest.raises(NoModelAvailableError, match="Bursts.*there are: array, gamma, .*poisson"):
         make_source(spec, settings(), 0)

@@ -1,5 +1,7 @@
 """Signals of current sources: closed forms on the grid, and the statistics of noise."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -130,10 +132,11 @@ def test_noise_begins_a_value_at_start_and_is_zero_outside():
 
 
 def test_noise_off_the_grid_is_rounded_with_a_warning():
-    with pytest.warns(RoundingWarning, match=r"dt=0.27 ms is not a multiple of the time step \(0.1 ms\); 0.3 ms"):
-        values = signal(source("NoisyCurrentSource", dt=0.27), settings(), 0, 9)
+    with pytest.warns(RoundingWarning, match=r"multiples of the time step, 0.1 ms: dt = 0.27 ms becomes 0.3 ms"):
+        check(source("NoisyCurrentSource", dt=0.27), settings())
+    values = signal(source("NoisyCurrentSource", dt=0.27), settings(), 0, 9)
     np.testing.assert_array_equal(values, signal(source("NoisyCurrentSource", dt=0.3), settings(), 0, 9))
-    with pytest.warns(RoundingWarning, match="1 ms is taken"):
+    with pytest.warns(RoundingWarning, match="0.1 ms becomes 1 ms"):
         check(source("NoisyCurrentSource", dt=0.1), settings(dt=1.0))
     with pytest.raises(InvalidTimeError, match="greater than 0"):
         check(source("NoisyCurrentSource", dt=0.0), settings())
@@ -153,3 +156,34 @@ def test_bad_numbers():
     unknown = CurrentSpec(0, Definition("RampSource", {}), {}, np.array([0]))
     with pytest.raises(NoModelAvailableError, match="RampSource has no signal; there are: ACSource, DCSource"):
         check(unknown, settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            ("StepCurrentSource", {"times": [1.0, 2.02, 3.07], "amplitudes": [1.0, 2.0, 3.0]}),
+            "times = 2.02 ms becomes 2 ms",
+        ),
+        (("DCSource", {"start": 0.55, "stop": 2.01}), "start = 0.55 ms becomes 0.6 ms, stop = 2.01 ms becomes 2 ms"),
+        (("ACSource", {"start": 0.14}), "start = 0.14 ms becomes 0.1 ms"),
+    ],
+)
+def test_times_off_the_grid_give_one_warning(given, sentence):
+    name, values = given
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check(source(name, **values), settings())
+        signal(source(name, **values), settings(), 0, 50)
+    assert len(caught) == 1 and caught[0].category is RoundingWarning
+    assert str(caught[0].message).endswith(f"the time step, 0.1 ms: {sentence}.")
+
+
+def test_times_on_the_grid_give_none():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dt in (0.1, 0.025, 1.0):
+            check(source("DCSource", start=3.0, stop=1e12), settings(dt=dt))
+            check(source("StepCurrentSource", times=[0.0, 7.0, 1001.0], amplitudes=[1.0] * 3), settings(dt=dt))
+        check(source("DCSource", stop=np.inf), settings())
+        check(source("StepCurrentSource", times=[0.1 + 0.2, 0.7], amplitudes=[1.0] * 2), settings())

@@ -87,7 +87,7 @@ def test_a_callback_that_cannot_be_called_is_refused():
 
 def test_a_location_selector_is_refused_because_cells_are_points():
     with pytest.raises(CapabilityError, match="location_selector"):
-        OneToOneConnector(location_selector="soma")
+        OneToOneConnector(location_selector="dendrite")
 
 
 def test_connect_without_a_projection_says_what_is_needed():
