@@ -2,6 +2,7 @@
 
     language    text -> syntax trees, with a white list and errors that point at the place
     dimensions  units of expressions; factors that make numbers coherent
+    arrays      array-valued parameters and states -> one of each element
     analysis    which states are linear and solved exactly, coefficients, increments, reset
     methods     Runge-Kutta tableaux
     kernels     analysis -> source text of an update, in NumPy or for Numba

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyNN.equations import dimensions, language
+from pyNN.equations import arrays, dimensions, language
 from pyNN.equations.language import Equation, Expression, Statement
 from pyNN.errors import EquationError
 from pyNN.models import Definition
@@ -24,6 +24,13 @@ from pyNN.models import Definition
 INJECTED = "i_inj"
 """Name of injected current (nA) in equations."""
 WEIGHT = "weight"
+RANDOM = "_random"
+"""Name of the value of uniform() in a kernel."""
+OLD = "_old_"
+"""Comes before the name of a state whose value at the beginning of the step is meant."""
+DOT = "__"
+"""What a dot in a name becomes in generated code and in the expressions of an analysis."""
+TIME_STEP = "dt"
 RESERVED = (INJECTED, WEIGHT, "dt", "t", "where", "logical_not", *keyword.kwlist)
 
 
@@ -57,6 +64,36 @@ class Analysis:
     reset: list[tuple[str, str]] = field(default_factory=list)
     refractory: str = ""
     """Refractory period in ms."""
+    within_step: bool = False
+    """Whether the threshold is tested within steps too."""
+    derived: list[tuple[str, str]] = field(default_factory=list)
+    """States that a formula gives at any time, in terms of the others, which are integrated."""
+
+    @property
+    def integrated(self) -> list[str]:
+        derived = {name for name, _ in self.derived}
+        return [name for name in self.states if name not in derived]
+
+    @property
+    def random(self) -> bool:
+        """Whether the threshold needs a random number."""
+        return RANDOM in self.threshold
+
+    def with_identifiers(self) -> Analysis:
+        """The same with names that can stand in code: "AMPA.gsyn" is AMPA__gsyn."""
+        if not any("." in name for name in self.states):
+            return self
+        return dataclasses.replace(
+            self,
+            states=[identifier(n) for n in self.states],
+            held=[identifier(n) for n in self.held],
+            linear=[identifier(n) for n in self.linear],
+            nonlinear=[identifier(n) for n in self.nonlinear],
+            increments={identifier(n): e for n, e in self.increments.items()},
+            arrivals=[(identifier(n), receptor, e) for n, receptor, e in self.arrivals],
+            reset=[(identifier(n), e) for n, e in self.reset],
+            derived=[(identifier(n), e) for n, e in self.derived],
+        )
 
     @property
     def dependencies(self) -> set[tuple[int, int]]:
@@ -79,9 +116,19 @@ class Analysis:
     @classmethod
     def from_json(cls, text: str) -> Analysis:
         data = json.loads(text)
-        for name in ("matrix", "drive", "injection", "coefficients", "inputs", "arrivals", "reset"):
+        for name in ("matrix", "drive", "injection", "coefficients", "inputs", "arrivals", "reset", "derived"):
             data[name] = [tuple(row) for row in data[name]]
         return cls(**data)
+
+
+def identifier(name: str) -> str:
+    """A model's name of something as it stands in code."""
+    return name.replace(".", DOT)
+
+
+def public(name: str) -> str:
+    """The reverse of `identifier`."""
+    return name.replace(DOT, ".")
 
 
 def closure(size: int, pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -103,15 +150,19 @@ class _Text:
     receptors: dict[str, list[Statement]]
     threshold: Expression | None
     reset: list[Statement]
+    refractory: Expression | None
+    derived: list[str]
+    """States that a formula gives."""
 
 
 def check(definition: Definition) -> None:
     """EquationError for a model whose text cannot be parsed, or whose names or units do not fit."""
-    _read(definition)
+    _read(arrays.expand(definition).definition)
 
 
 def analyse(definition: Definition) -> Analysis:
     """The analysis of a model; EquationError, with line and caret, for text that is wrong."""
+    definition = arrays.expand(definition).definition
     return _Analyser(definition, _read(definition)).result()
 
 
@@ -119,15 +170,20 @@ def _read(definition: Definition) -> _Text:
     name = definition.name
     _check_reserved(definition)
     equations = language.parse_equations(definition.equations, name)
+    formulas = {e.name: e for e in equations if not e.is_derivative}
     text = _Text(
         derivatives={e.name: e for e in equations if e.is_derivative},
-        formulas={e.name: e for e in equations if not e.is_derivative},
+        formulas=formulas,
         receptors={
             receptor: language.parse_statements(r.on_spike, name, f"receptor '{receptor}'")
             for receptor, r in definition.receptors.items()
         },
         threshold=language.parse_condition(definition.threshold, name, "threshold") if definition.threshold else None,
         reset=language.parse_statements(definition.reset, name, "reset") if definition.reset else [],
+        refractory=(
+            language.parse_value(definition.refractory, name, "refractory") if definition.refractory else None
+        ),
+        derived=[n for n in definition.states if n in formulas],
     )
     _check_equations(definition, text)
     _check_statements(definition, text)
@@ -137,7 +193,9 @@ def _read(definition: Definition) -> _Text:
 def _check_reserved(definition: Definition) -> None:
     """The names that generated code and expressions give a meaning cannot be a model's own."""
     for name in definition.units:
-        if name in RESERVED or name in language.FUNCTIONS or name.startswith("_") or not name.isidentifier():
+        parts = name.split(".")
+        fits = len(parts) <= 2 and all(p.isidentifier() and not p.startswith("_") for p in parts) and DOT not in name
+        if name in RESERVED or name in language.FUNCTIONS or not fits:
             raise EquationError(f"{definition.name}: '{name}' is reserved; it cannot name a parameter or state.")
 
 
@@ -150,8 +208,9 @@ def _check_equations(definition: Definition, text: _Text) -> None:
             expression.fail(
                 f"'{equation.name}' has a derivative but is not among the states ({', '.join(definition.states)})."
             )
-        if not equation.is_derivative and equation.name in definition.units:
-            expression.fail(f"'{equation.name}' is a parameter or state already.")
+        if not equation.is_derivative and equation.name in definition.parameters:
+            expression.fail(f"'{equation.name}' is a parameter already.")
+        _check_calls(expression, ())
         declared = units[equation.name]
         same_size = dimensions.coherent_factor(declared) == dimensions.coherent_factor(equation.unit)
         if not same_size or not dimensions.dimension(declared).fits(dimensions.dimension(equation.unit)):
@@ -167,31 +226,48 @@ def _check_equations(definition: Definition, text: _Text) -> None:
 def _check_statements(definition: Definition, text: _Text) -> None:
     units = {**definition.units, **{n: e.unit for n, e in text.formulas.items()}}
     if text.threshold is not None:
+        units[TIME_STEP] = "ms"
         language.check_names(text.threshold, units)
         if not isinstance(text.threshold.tree, ast.Compare | ast.BoolOp | ast.UnaryOp):
             text.threshold.fail("a threshold is a condition, such as v >= v_thresh.")
         dimensions.unit_of(text.threshold, units)
+        del units[TIME_STEP]
+        _check_calls(text.threshold, () if definition.threshold_within_step else ("before", "uniform"))
+    elif definition.threshold_within_step:
+        raise EquationError(f"{definition.name}: threshold_within_step needs a threshold.")
     for statement in text.reset:
-        _check_statement(definition, statement, units)
+        _check_statement(definition, text, statement, units)
     for receptor, statements in text.receptors.items():
         for statement in statements:
-            _check_statement(definition, statement, {**units, WEIGHT: definition.receptors[receptor].unit})
-    if definition.refractory:
-        if definition.refractory not in definition.parameters:
-            raise EquationError(
-                f"{definition.name}: refractory = '{definition.refractory}' is not a parameter. "
-                f"Parameters: {', '.join(definition.parameters)}."
-            )
-        unit = definition.parameters[definition.refractory].unit
-        if not dimensions.dimension(unit).fits(dimensions.dimension("ms")):
-            raise EquationError(f"{definition.name}: '{definition.refractory}' is in {unit}, but must be a time.")
+            _check_statement(definition, text, statement, {**units, WEIGHT: definition.receptors[receptor].unit})
+    if text.refractory is not None:
+        language.check_names(text.refractory, definition.parameters)
+        _check_calls(text.refractory, ())
+        parameter_units = {n: p.unit for n, p in definition.parameters.items()}
+        dimensions.require(text.refractory, parameter_units, "ms", "a refractory period")
 
 
-def _check_statement(definition: Definition, statement: Statement, units: Mapping[str, str]) -> None:
+def _check_calls(expression: Expression, allowed: tuple[str, ...]) -> None:
+    """before(), uniform() and sum() have a meaning in few places."""
+    random_numbers = 0
+    for node in ast.walk(expression.tree):
+        name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if name == "sum":
+            expression.fail("sum takes the name of an array: a parameter or state that has several elements.", node)
+        if name in ("before", "uniform") and name not in allowed:
+            expression.fail(f"{name}() can only stand in a threshold that is tested at the end of a step.", node)
+        random_numbers += name == "uniform"
+        if random_numbers > 1:
+            expression.fail("uniform() can stand once in a threshold: a cell has one random number a step.", node)
+
+
+def _check_statement(definition: Definition, text: _Text, statement: Statement, units: Mapping[str, str]) -> None:
     expression = statement.expression
-    if statement.name not in definition.states:
+    _check_calls(expression, ())
+    if statement.name not in definition.states or statement.name in text.derived:
+        possible = [name for name in definition.states if name not in text.derived]
         expression.line.fail(
-            f"'{statement.name}' is not a state; only states ({', '.join(definition.states)}) can be changed.",
+            f"'{statement.name}' is not a state; only states ({', '.join(possible)}) can be changed.",
             statement.name_column,
             len(statement.name),
         )
@@ -211,7 +287,8 @@ class _Analyser:
         self.formulas: dict[str, Any] = {}
         self.coefficients: dict[Any, str] = {}
         self.inputs: dict[Any, str] = {}
-        self.derivatives = {name: self._derivative(name) for name in self.states}
+        self.integrated = [name for name in self.states if name not in text.derived]
+        self.derivatives = {name: self._derivative(name) for name in self.integrated}
 
     def result(self) -> Analysis:
         linear = self._linear_states()
@@ -221,29 +298,48 @@ class _Analyser:
             states=self.states,
             held=[n for n, e in self.text.derivatives.items() if "unless refractory" in e.flags],
             linear=linear,
-            nonlinear=[s for s in self.states if s not in linear],
+            nonlinear=[s for s in self.integrated if s not in linear],
             matrix=matrix,
             drive=drive,
             injection=injection,
             receptors=list(self.definition.receptors),
+            within_step=self.definition.threshold_within_step,
         )
         if analysis.nonlinear:
-            analysis.increments = {s: self._increment(s, analysis.nonlinear) for s in self.states}
+            analysis.increments = {s: self._increment(s, analysis.nonlinear) for s in self.integrated}
         analysis.arrivals = self._arrivals()
         if self.text.threshold is not None:
-            analysis.threshold = self._print(self._hoist(self._convert(self.text.threshold, {})))
-        analysis.reset = [(s.name, self._print(self._hoist(self._new_value(s)))) for s in self.text.reset]
-        if self.definition.refractory:
-            analysis.refractory = self._print(self._symbol(self.definition.refractory))
+            condition = self._convert(self.text.threshold, {TIME_STEP: "ms"})
+            analysis.threshold = self._after_input(condition, self.text.threshold)
+        analysis.reset = [(s.name, self._after_input(self._new_value(s), s.expression)) for s in self.text.reset]
+        analysis.derived = [(name, self._derived(name)) for name in self.text.derived]
+        if self.text.refractory is not None:
+            analysis.refractory = self._print(self._convert(self.text.refractory, {}))
         analysis.coefficients = [(name, self._print(e)) for e, name in self.coefficients.items()]
         analysis.inputs = [(name, self._print(e)) for e, name in self.inputs.items()]
         return analysis
 
+    def _after_input(self, value: Any, where: Expression) -> str:
+        """Text of what is computed at the end of a step, when there is no injected current any more."""
+        if self._plain(INJECTED) in value.free_symbols:
+            where.fail(f"{INJECTED} can only enter equations dx/dt.")
+        return self._print(self._hoist(value))
+
+    def _derived(self, state: str) -> str:
+        """A derived state in its declared unit."""
+        expression = self.text.formulas[state].expression
+        factor = self._number(dimensions.coherent_factor(self.definition.states[state].unit))
+        return self._after_input(self._formula(state, expression, {}) / factor, expression)
+
     # -- from syntax trees to algebra, in coherent units
+
+    def _plain(self, name: str) -> Any:
+        """The symbol of a name."""
+        return self.sympy.Symbol(identifier(name), real=True)
 
     def _symbol(self, name: str, unit: str | None = None) -> Any:
         """A name's value in coherent units."""
-        symbol = self.sympy.Symbol(name, real=True)
+        symbol = self._plain(name)
         unit = self.definition.units[name] if unit is None else unit
         return self._number(dimensions.coherent_factor(unit)) * symbol
 
@@ -261,7 +357,7 @@ class _Analyser:
     def _new_value(self, statement: Statement) -> Any:
         """What a statement makes of its state, in the state's declared unit."""
         factor = self._number(dimensions.coherent_factor(self.definition.states[statement.name].unit))
-        old = self.sympy.Symbol(statement.name, real=True)
+        old = self._plain(statement.name)
         value = self._convert(statement.expression, {})
         return {
             "=": value / factor,
@@ -304,7 +400,10 @@ class _Analyser:
         if isinstance(node, ast.IfExp):
             return sympy.Piecewise((go(node.body), go(node.test)), (go(node.orelse), True))
         if isinstance(node, ast.Call):
-            return self._call(node, [go(a) for a in node.args])
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name == "before":
+                return self._old_value(node.args[0], where)
+            return self._plain(RANDOM) if name == "uniform" else self._call(node, [go(a) for a in node.args])
         if isinstance(node, ast.BinOp):
             left, right = go(node.left), go(node.right)
             return {
@@ -316,7 +415,15 @@ class _Analyser:
             }[type(node.op)]()
         where.fail("this cannot be analysed.", node)
 
+    def _old_value(self, node: ast.expr, where: Expression) -> Any:
+        if not isinstance(node, ast.Name) or node.id not in self.integrated:
+            where.fail(f"before() takes the name of a state: {', '.join(self.integrated)}.", node)
+        factor = self._number(dimensions.coherent_factor(self.definition.units[node.id]))
+        return factor * self._plain(OLD + node.id)
+
     def _name(self, name: str, where: Expression, extra: Mapping[str, str]) -> Any:
+        if name in self.text.derived:
+            return self._formula(name, where, extra)
         if name in self.definition.units:
             return self._symbol(name)
         if name in extra:
@@ -354,19 +461,27 @@ class _Analyser:
     # -- the linear part
 
     def _varying(self) -> set[Any]:
-        return {self.sympy.Symbol(n, real=True) for n in (*self.states, INJECTED, WEIGHT)}
+        old = (OLD + name for name in self.integrated)
+        return {self._plain(n) for n in (*self.integrated, *old, INJECTED, WEIGHT, RANDOM)}
 
     def _linear_states(self) -> list[str]:
-        members = list(self.states)
+        members = [name for name in self.integrated if name not in self._interrupted()]
         while True:
             keep = [s for s in members if self._is_linear(self.derivatives[s], members)]
             if keep == members:
                 return members
             members = keep
 
+    def _interrupted(self) -> set[str]:
+        """States whose course a spike within a step interrupts, so that no propagator covers the whole step."""
+        if not self.definition.threshold_within_step or self.text.threshold is None:
+            return set()
+        held = {name for name, equation in self.text.derivatives.items() if "unless refractory" in equation.flags}
+        return held | {s.name for s in self.text.reset} | set(self.text.threshold.names)
+
     def _is_linear(self, derivative: Any, members: list[str]) -> bool:
-        variables = [self.sympy.Symbol(n, real=True) for n in (*members, INJECTED)]
-        others = {self.sympy.Symbol(n, real=True) for n in self.states if n not in members}
+        variables = [self._plain(n) for n in (*members, INJECTED)]
+        others = {self._plain(n) for n in self.integrated if n not in members}
         if derivative.free_symbols & others or not derivative.is_polynomial(*variables):
             return False
         return self.sympy.Poly(derivative, *variables).total_degree() <= 1
@@ -374,7 +489,7 @@ class _Analyser:
     def _linear_system(
         self, linear: list[str]
     ) -> tuple[list[tuple[int, int, str]], list[tuple[int, str]], list[tuple[int, str]]]:
-        variables = [self.sympy.Symbol(n, real=True) for n in (*linear, INJECTED)]
+        variables = [self._plain(n) for n in (*linear, INJECTED)]
         matrix, drive, injection = [], [], []
         for row, state in enumerate(linear):
             polynomial = self.sympy.Poly(self.derivatives[state], *variables)
@@ -400,7 +515,7 @@ class _Analyser:
         varying = sorted(self._varying() & derivative.free_symbols, key=str)
         if not derivative.is_polynomial(*varying):
             return self._print(self._hoist(derivative, with_inputs=True))
-        unknowns = [self.sympy.Symbol(n, real=True) for n in nonlinear]
+        unknowns = [self._plain(n) for n in nonlinear]
         polynomial = self.sympy.Poly(self.sympy.expand(derivative), *unknowns)
         terms = []
         for powers, coefficient in polynomial.terms():
@@ -438,8 +553,10 @@ class _Analyser:
         if expression.is_number or expression.is_Boolean and not expression.free_symbols:
             return expression
         varying = self._varying()
-        if not expression.free_symbols & varying:
+        if not expression.free_symbols & varying and not expression.is_Boolean:
             return self._coefficient(expression)
+        if isinstance(expression, self.sympy.Piecewise):
+            return self.sympy.Piecewise(*((self._hoist(e, with_inputs), self._hoist(c)) for e, c in expression.args))
         arguments = list(expression.args)
         if not arguments:
             return expression

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from pyNN.equations.language import UNIT_NAMES, Expression
+from pyNN.equations.language import RANDOM_FUNCTIONS, UNIT_NAMES, Expression
 from pyNN.errors import UnitsError
 from pyNN.units import quantity
 
 # Powers of ten of the coherent system's base units in SI: ms, nA, and the mass that makes mV = kg m^2 s^-3 A^-1.
 _BASE_EXPONENTS = {"s": -3, "A": -9, "kg": -21}
-_SAME_UNIT = ("abs", "floor", "ceil")
+_SAME_UNIT = ("abs", "floor", "ceil", "sum", "before")
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,11 @@ class _Checker:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in ("minimum", "maximum", "clip"):
             return self._alike(node.args)
+        if name in RANDOM_FUNCTIONS:
+            for number in node.args:
+                if self.visit(number).exponents:
+                    self.expression.fail(f"the arguments of {name} must be numbers.", number)
+            return NUMBER
         argument = self.visit(node.args[0])
         if name in _SAME_UNIT:
             return argument

@@ -10,21 +10,36 @@ not refractory, the threshold is tested; (4) cells that cross it are reset and b
 
 The linear part is multiplied with its exact propagator. The nonlinear part takes one Runge-Kutta step in which the
 linear part has its exact value at each stage. Where the method's own error estimate exceeds TOLERANCE, relative to the
-size of the variable and its change, the cell's step is repeated with adaptive sub-steps at REFINED_TOLERANCE.
+size of the variable and its change, the cell's step is repeated with adaptive sub-steps at REFINED_TOLERANCE
+(COUPLED_TOLERANCE where several states are nonlinear).
+
+Models with `threshold_within_step` are those whose states would diverge after the threshold. In their case the step is
+repeated also where the threshold is crossed. The sub-step in which it is crossed is halved until its end is within
+CROSSING of the crossing, or not to be told from it; there the cell is reset, and the rest of the step goes on from the
+reset, with the states that are flagged `unless refractory` standing still if there is a refractory period. So the order
+of the method is not lost at a spike, and no state goes beyond where the threshold is. A cell has one spike a step at
+most: without a refractory period, a second crossing ends the cell's step, and the spike is that of the next step.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from pyNN.equations.analysis import INJECTED, Analysis
+from pyNN.equations.analysis import INJECTED, OLD, RANDOM, Analysis, public
 from pyNN.equations.methods import DORMAND_PRINCE, Tableau
 
 TOLERANCE = 1e-7
 REFINED_TOLERANCE = 1e-10
+COUPLED_TOLERANCE = 1e-8
+"""That of sub-steps where several states are nonlinear: with channels, nearly every step has to be repeated."""
+CROSSING = 1e-12
+"""Fraction of a step within which the crossing of a threshold is found."""
+RESOLUTION = 1e-14
+"""Relative difference of two values of a state below which a crossing between them is not looked for."""
 _MAX_SUBSTEPS = 100_000
 _FUNCTIONS = (
     "arccos arcsin arctan ceil cos cosh exp expm1 floor log log10 log1p maximum minimum sign sin sinh sqrt tan tanh"
@@ -61,7 +76,12 @@ class Program:
     """From `_n_<state>` to `_f_<state>`, `_spiking` and `_f_refractory`."""
     refinement: list[str] = field(default_factory=list)
     """Source of the function `refine`; its arguments are `refine_arguments`."""
+    slopes: list[str] = field(default_factory=list)
+    """Source of the function `slopes`, which refine calls; its arguments are _h and `slope_arguments`."""
+    slope_arguments: list[str] = field(default_factory=list)
     refine_arguments: list[str] = field(default_factory=list)
+    refine_results: list[str] = field(default_factory=list)
+    """What it returns: the nonlinear states, and `_crossed` where the threshold is tested within steps."""
 
 
 def build(analysis: Analysis, tableau: Tableau = DORMAND_PRINCE) -> Program:
@@ -74,7 +94,7 @@ def build(analysis: Analysis, tableau: Tableau = DORMAND_PRINCE) -> Program:
 class _Builder:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.analysis = program.analysis
+        self.analysis = program.analysis = program.analysis.with_identifiers()
         self.tableau = program.tableau
         self.separate = set(self.analysis.separate_when_held)
         self.used: dict[str, None] = {}
@@ -132,7 +152,7 @@ class _Builder:
     def _runge_kutta(self) -> None:
         analysis, tableau, out = self.analysis, self.tableau, self.program.integration
         out.extend(analysis.inputs)
-        if self.moving:
+        if self.moving or analysis.within_step:
             out.append(("_go", "where(_active, 1.0, 0.0)"))
         exact: dict[Fraction, dict[str, str]] = {
             Fraction(0): {n: n for n in analysis.linear},
@@ -152,62 +172,146 @@ class _Builder:
         out.extend((f"_n_{n}", _weighted(n, tableau.weights, f"_k{{}}_{n}")) for n in analysis.nonlinear)
         self._error_estimate(len(tableau.stages))
 
-    def _slope(self, name: str, values: dict[str, str]) -> str:
+    def _slope(self, name: str, values: dict[str, str], stoppable: bool = False) -> str:
         text = _rename(self.analysis.increments[name], values)
-        return f"_go*({text})" if self.moving and name in self.analysis.held else text
+        return f"_go*({text})" if (self.moving or stoppable) and name in self.analysis.held else text
 
     def _error_estimate(self, last: int) -> None:
         analysis, out = self.analysis, self.program.integration
-        ends = {n: f"_n_{n}" for n in analysis.states}
+        ends = {n: f"_n_{n}" for n in analysis.integrated}
         out.extend((f"_k{last}_{n}", self._slope(n, ends)) for n in analysis.nonlinear)
         tests = []
         for name in analysis.nonlinear:
             out.append((f"_e_{name}", _weighted("", self.tableau.error, f"_k{{}}_{name}")))
-            tests.append(f"(abs(_e_{name}) > {TOLERANCE!r}*(abs({name}) + abs(_n_{name}) + abs(_k0_{name})))")
+            # Put so that an error that is not a number fails the test too.
+            size = f"(abs({name}) + abs(_n_{name}) + abs(_k0_{name}))"
+            tests.append(f"logical_not(abs(_e_{name}) <= {TOLERANCE!r}*{size})")
+        if analysis.within_step:
+            tests += [f"(_active & ({analysis.threshold}))", f"(_active & ({_rename(analysis.threshold, ends)}))"]
         test = " | ".join(tests)
         out.append(("_bad", f"({test})" if self.moving else f"_active & ({test})"))
 
     def _refinement(self) -> None:
         """The scalar function that repeats a step with adaptive sub-steps, for all states together."""
-        analysis, tableau = self.analysis, self.tableau
+        analysis = self.analysis
+        within = analysis.within_step
         used = " ".join(analysis.increments.values())
+        if within:
+            used = " ".join([used, analysis.threshold, *(e for _, e in analysis.reset)])
         inputs = [n for n, _ in analysis.inputs if re.search(rf"\b{n}\b", used)]
         coefficients = [n for n, _ in analysis.coefficients if re.search(rf"\b{n}\b", used)]
-        self.program.refine_arguments = [*analysis.states, *inputs, *([INJECTED] if INJECTED in used else []),
-                                         *coefficients, *(["_go"] if self.moving else [])]
-        body: list[str] = []
-        for stage in range(len(tableau.nodes)):
-            row = tableau.stages[stage] if stage < len(tableau.stages) else tableau.weights
-            values = {n: n if not row else f"_y{stage}_{n}" for n in analysis.states}
-            if row:
-                body += [f"{values[n]} = {_weighted(n, row, f'_k{{}}_{n}')}" for n in analysis.states]
-            body += [f"_k{stage}_{n} = _h*({self._slope(n, values)})" for n in analysis.states]
-        last = len(tableau.nodes) - 1
-        for name in analysis.states:
-            body.append(f"_e = {_weighted('', tableau.error, f'_k{{}}_{name}')}")
-            body.append(
-                f"_size = {REFINED_TOLERANCE!r}*(abs({name}) + abs(_y{last}_{name}) + abs(_k0_{name})) + 1e-300"
-            )
-            body.append("_worst = max(_worst, abs(_e)/_size)")
-        result = ", ".join(analysis.nonlinear) + ","
-        accept = [f"    {n} = _y{last}_{n}" for n in analysis.states]
+        self.program.refine_arguments = [*analysis.integrated, *inputs, *([INJECTED] if INJECTED in used else []),
+                                         *coefficients, *(["_go"] if self.moving or within else []),
+                                         *(["_period"] if within else [])]
+        self.program.refine_results = [*analysis.nonlinear, *(["_crossed"] if within else [])]
+        result = ", ".join(self.program.refine_results) + ","
+        failed = f"return ({', '.join('nan' for _ in self.program.refine_results)},)"
+        last = len(self.tableau.nodes) - 1
+        accept = [f"    {n} = _y{last}_{n}" for n in analysis.integrated]
+        growth = f"_h = _h*min(5.0, max(0.2, 0.9*(_worst + 1e-12)**(-1.0/{self.tableau.order}.0)))"
+        self.program.slope_arguments = [*analysis.integrated, *(a for a in self.program.refine_arguments
+                                                                if a not in (*analysis.integrated, "_period"))]
+        values = {n: n for n in analysis.integrated}
+        self.program.slopes = [
+            f"def slopes(_h, {', '.join(self.program.slope_arguments)}):",
+            "    return (",
+            *(f"        _h*({self._slope(n, values, within)})," for n in analysis.integrated),
+            "    )",
+        ]
         self.program.refinement = [
             f"def refine({', '.join(self.program.refine_arguments)}):",
             "    _t = 0.0",
             "    _h = 0.25",
+            *(self._before_substeps() if within else []),
             f"    for _ in range({_MAX_SUBSTEPS}):",
             "        _h = min(_h, 1.0 - _t)",
             "        _worst = 0.0",
-            *(f"        {line}" for line in body),
-            "        if not (_worst < inf):",
-            f"            return ({', '.join('nan' for _ in analysis.nonlinear)},)",
+            *(f"        {line}" for line in self._substep()),
+            # A sub-step that leads out of the numbers is too long; a state that is none stays so.
+            "        if not (_all < inf):",
+            "            if _h < 1e-200:",
+            f"                {failed}",
+            "            _h = 0.1*_h",
+            "            continue",
             "        if _worst <= 1.0:",
+            *(self._at_crossing(accept, result) if within else []),
             *(f"        {line}" for line in accept),
             "            _t = _t + _h",
             "            if _t >= 1.0 - 1e-14:",
             f"                return ({result})",
-            f"        _h = _h*min(5.0, max(0.2, 0.9*(_worst + 1e-12)**(-1.0/{self.tableau.order}.0)))",
-            f"    return ({', '.join('nan' for _ in analysis.nonlinear)},)",
+            *(self._while_hunting() if within else []),
+            f"        {growth}",
+            f"    {failed}",
+        ]
+
+    def _substep(self) -> list[str]:
+        """One sub-step of length _h, and its error in units of what is tolerated."""
+        analysis, tableau = self.analysis, self.tableau
+        body: list[str] = []
+        for stage in range(len(tableau.nodes)):
+            row = tableau.stages[stage] if stage < len(tableau.stages) else tableau.weights
+            values = {n: n if not row else f"_y{stage}_{n}" for n in analysis.integrated}
+            if row:
+                body += [f"{values[n]} = {_weighted(n, row, f'_k{{}}_{n}')}" for n in analysis.integrated]
+            targets = ", ".join(f"_k{stage}_{n}" for n in analysis.integrated) + ","
+            arguments = ", ".join(values.get(a, a) for a in self.program.slope_arguments)
+            body.append(f"{targets} = slopes(_h, {arguments})")
+        last = len(tableau.nodes) - 1
+        tolerance = REFINED_TOLERANCE if len(analysis.nonlinear) == 1 else COUPLED_TOLERANCE
+        for name in analysis.integrated:
+            body.append(f"_e = {_weighted('', tableau.error, f'_k{{}}_{name}')}")
+            body.append(
+                f"_size = {tolerance!r}*(abs({name}) + abs(_y{last}_{name}) + abs(_k0_{name})) + 1e-300"
+            )
+            body.append("_worst = max(_worst, abs(_e)/_size)")
+            # A maximum may pass over what is not a number; a sum does not.
+            body.append("_all = _all + abs(_e)/_size")
+        return ["_all = 0.0", *body]
+
+    def _before_substeps(self) -> list[str]:
+        return [
+            "    _testing = _go > 0.0",
+            "    _goal = 0.0",
+            "    _crossed = 0.0",
+            f"    if _testing & ({self.analysis.threshold}):",
+            *(f"        {line}" for line in self._reset()),
+        ]
+
+    def _reset(self) -> list[str]:
+        return [
+            *(f"{name} = {expression}" for name, expression in self.analysis.reset),
+            "_crossed = 1.0",
+            "if _period > 0.0:",
+            "    _testing = False",
+            "    _go = 0.0",
+        ]
+
+    def _while_hunting(self) -> list[str]:
+        """Up to where the crossing was seen, sub-steps only become shorter."""
+        return [f"            if _t < _goal - {CROSSING / 2!r}:", "                continue"]
+
+    def _at_crossing(self, accept: list[str], result: str) -> list[str]:
+        last = len(self.tableau.nodes) - 1
+        ends = {n: f"_y{last}_{n}" for n in self.analysis.integrated}
+        tested = [n for n in self.analysis.integrated if re.search(rf"\b{n}\b", self.analysis.threshold)]
+        # Ends that are the same number but for rounding cannot be told apart, however long the sub-step.
+        apart = " | ".join(f"(abs({ends[n]} - {n}) > {RESOLUTION!r}*abs({n}))" for n in tested)
+        return [
+            f"            if _testing & ({_rename(self.analysis.threshold, ends)}):",
+            f"                if (_h > {CROSSING!r}) & ({apart}):",
+            "                    _h = 0.5*_h",
+            "                    _goal = _t + 2.0*_h",
+            "                    continue",
+            *(f"            {line}" for line in accept),
+            "                if _crossed > 0.0:",
+            f"                    return ({result})",
+            *(f"                {line}" for line in self._reset()),
+            "                _goal = 0.0",
+            "                _t = _t + _h",
+            "                _h = 0.25",
+            "                if _t >= 1.0 - 1e-14:",
+            f"                    return ({result})",
+            "                continue",
         ]
 
     # -- after integration
@@ -215,7 +319,12 @@ class _Builder:
     def _complete(self) -> None:
         analysis, out = self.analysis, self.program.completion
         current: dict[str, str] = {}
-        for name in analysis.states:
+        # Of a cell that was reset within the step and is refractory now, what is held does not take up weights.
+        open_ = "_active"
+        if analysis.within_step:
+            out.append(("_open", "_active & logical_not(_crossed & (_period > 0.0))"))
+            open_ = "_open"
+        for name in analysis.integrated:
             value = f"_n_{name}"
             arrived = [
                 (f" + _w{receptor}" if factor == "1.0" else f" + _w{receptor}*({factor})")
@@ -223,20 +332,31 @@ class _Builder:
                 if state == name
             ]
             value += "".join(arrived)
+            if name in analysis.held and arrived and analysis.within_step:
+                value = f"where({open_}, {value}, _n_{name})"
             if name in analysis.held and (arrived or name in analysis.nonlinear):
                 value = f"where(_active, {value}, {name})"
             out.append((f"_a_{name}", value))
             current[name] = f"_a_{name}"
         if analysis.threshold:
-            out.append(("_spiking", f"_active & ({_rename(analysis.threshold, current)})"))
+            test = _rename(analysis.threshold, current).replace(OLD, "")
+            spiking = "_spiking"
+            if analysis.within_step:
+                spiking = "_late"
+                out.append(("_late", f"_active & logical_not(_crossed) & ({test})"))
+                out.append(("_spiking", "_crossed | _late"))
+            else:
+                out.append(("_spiking", f"_active & ({test})"))
             for number, (name, expression) in enumerate(analysis.reset):
                 new = f"_r{number}_{name}"
-                out.append((new, f"where(_spiking, {_rename(expression, current)}, {current[name]})"))
+                out.append((new, f"where({spiking}, {_rename(expression, current)}, {current[name]})"))
                 current[name] = new
             out.append(
                 ("_f_refractory", "where(_spiking, _period, where(_active, _refractory, _refractory - 1.0))")
             )
-        out.extend((f"_f_{name}", current[name]) for name in analysis.states)
+        out.extend((f"_f_{name}", current[name]) for name in analysis.integrated)
+        final = {name: f"_f_{name}" for name in analysis.integrated}
+        out.extend((f"_f_{name}", _rename(expression, final)) for name, expression in analysis.derived)
 
 
 def _rename(expression: str, names: dict[str, str]) -> str:
@@ -311,18 +431,27 @@ def exprel(x):
 
 
 def numpy_source(program: Program) -> str:
-    """Module with `coefficients(p, dt)` and `update(x, refractory, arrived, i_inj, c)`.
+    """Module with `coefficients(p, dt)`, `derive(x, p, dt)` and `update(x, refractory, arrived, i_inj, c, key, step)`.
 
     `x` is an array (states, cells), changed in place, as is `refractory` (cells). `arrived` is (receptors, cells). The
-    result of `update` is the indices of the cells that spike.
+    result of `update` is the indices of the cells that spike. `derive` computes derived states from the others.
     """
     analysis = program.analysis
     lines = [_NUMPY_HEADER, *_coefficient_function(analysis), ""]
+    if analysis.random:
+        lines.insert(0, "from pyNN.random.streams import uniforms")
     if program.refinement:
-        lines += [*program.refinement, ""]
+        lines += [*program.slopes, "", "", *program.refinement, ""]
     lines += [
         "",
-        f"def update(_x, _refractory, _w, {INJECTED}, _c):",
+        "def derive(_x, _p, dt):",
+        *(f"    {name} = _x[{i}]" for i, name in enumerate(analysis.states) if analysis.derived),
+        *(["    _k = coefficients(_p, dt)"] if analysis.derived else ["    return"]),
+        *(f"    {name} = _k[{name!r}]" for name, _ in analysis.coefficients if analysis.derived),
+        *(f"    _x[{analysis.states.index(name)}] = {expression}" for name, expression in analysis.derived),
+        "",
+        "",
+        f"def update(_x, _refractory, _w, {INJECTED}, _c, _key=0, _step=0):",
         *(f"    {name} = _x[{i}]" for i, name in enumerate(analysis.states)),
         *(f"    _w{i} = _w[{i}]" for i in range(len(analysis.receptors))),
         *(f"    {name} = _c[{i}]" for i, name in enumerate(program.coefficients)),
@@ -330,8 +459,12 @@ def numpy_source(program: Program) -> str:
     ]
     if program.refinement:
         arguments = ", ".join(f"_at({a}, _i)" for a in program.refine_arguments)
-        targets = ", ".join(f"_n_{n}[_i]" for n in analysis.nonlinear) + ","
+        targets = ", ".join("_crossed[_i]" if n == "_crossed" else f"_n_{n}[_i]" for n in program.refine_results) + ","
+        if analysis.within_step:
+            lines += ["    _crossed = np.zeros(len(_refractory), dtype=bool)"]
         lines += ["    for _i in np.flatnonzero(_bad):", f"        {targets} = refine({arguments})"]
+    if analysis.random:
+        lines += [f"    {RANDOM} = uniforms(_key, np.arange(len(_refractory)), _step)"]
     lines += [f"    {name} = {expression}" for name, expression in program.completion]
     lines += [f"    _x[{i}] = _f_{name}" for i, name in enumerate(analysis.states)]
     if analysis.threshold:
@@ -343,14 +476,19 @@ def numpy_source(program: Program) -> str:
 
 
 def numba_source(program: Program, per_cell: bool) -> str:
-    """Module with a compiled `update(n, x, refractory, arrived, i_inj, c, flags, scratch)`: does any cell spike?
+    """Module with a compiled `update(n, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`: any spikes?
 
     `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i]
-    is 1 in cells that spike. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like `x`.
+    is 1 in cells that spike. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like `x`. With
+    `key` and `step`, a cell's index gives its random number.
     """
     analysis = program.analysis
     lines = [_NUMBA_HEADER]
+    if analysis.random:
+        lines.insert(0, "from pyNN.random.compiled import uniform")
+        program = dataclasses.replace(program, completion=[(RANDOM, "uniform(_key, _i, _step)"), *program.completion])
     if program.refinement:
+        lines += ['@njit(error_model="numpy")', *program.slopes, "", ""]
         lines += ['@njit(error_model="numpy")', *program.refinement, ""]
     states = list(enumerate(analysis.states))
     receptors = range(len(analysis.receptors))
@@ -359,7 +497,7 @@ def numba_source(program: Program, per_cell: bool) -> str:
     lines += [
         "",
         '@njit(error_model="numpy")',
-        "def update(_n, _x, _refractories, _w, _injected, _c, _flags, _scratch):",
+        "def update(_n, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
         *(f"    _x{i} = _x[{i}]" for i, _ in states),
         *(f"    _row{i} = _w[{i}]" for i in receptors),
         *(f"    {name} = _c[{i}]" for i, name in coefficients if not per_cell),
@@ -384,17 +522,24 @@ def numba_source(program: Program, per_cell: bool) -> str:
                 *integration, *completion, *store, *clear]
         lines += ["    for _i in range(_n):", *(f"        {line}" for line in body)]
     else:
-        save = [f"_scratch{i}[_i] = _n_{name}" for i, name in states]
+        own = [(i, name) for i, name in states if name in analysis.integrated]
+        save = [f"_scratch{i}[_i] = _n_{name}" for i, name in own]
         first = [*common, *injected, *load_coefficients(" ".join(integration)), *integration, *save,
                  "_flag = 1 if _bad else 0", "_flags[_i] = _flag", "_redo |= _flag"]
         arguments = ", ".join(program.refine_arguments)
         names = [n for n, _ in analysis.inputs if n in program.refine_arguments]
         inputs = [f"{n} = {e}" for n, e in analysis.inputs if n in names]
         go = ["_go = 1.0 if _refractory <= 0.0 else 0.0"] if "_go" in program.refine_arguments else []
-        targets = ", ".join(f"_scratch{analysis.states.index(n)}[_i]" for n in analysis.nonlinear) + ","
+        targets = ", ".join(
+            n if n == "_crossed" else f"_scratch{analysis.states.index(n)}[_i]" for n in program.refine_results
+        ) + ","
         redo = [*common, *injected, *load_coefficients(" ".join([*inputs, arguments])), *inputs, *go,
                 f"{targets} = refine({arguments})"]
-        second = [*common, *load_arrivals, *(f"_n_{name} = _scratch{i}[_i]" for i, name in states),
+        crossed: list[str] = []
+        if analysis.within_step:
+            redo.append("_flags[_i] = 0 if _crossed == 0.0 else 1")
+            crossed = ["_crossed = _flags[_i] != 0"]
+        second = [*common, *load_arrivals, *(f"_n_{name} = _scratch{i}[_i]" for i, name in own), *crossed,
                   *load_coefficients(" ".join(completion)), "_active = _refractory <= 0.0", *completion, *store, *clear]
         lines += [
             *(f"    _scratch{i} = _scratch[{i}]" for i, _ in states),
@@ -420,7 +565,7 @@ def _coefficient_function(analysis: Analysis) -> list[str]:
     texts += [analysis.refractory] if analysis.refractory else []
     names = {n.id for t in map(str, texts) for n in ast.walk(ast.parse(t, mode="eval")) if isinstance(n, ast.Name)}
     functions = {*_FUNCTIONS.split(), "abs", "where", "logical_not", "exprel", "dt"}
-    load = [f"    {n} = _p[{n!r}]" for n in sorted(names - functions)]
+    load = [f"    {n} = _p[{public(n)!r}]" for n in sorted(names - functions)]
     return [
         "",
         "def matrix(_p):",

@@ -5,6 +5,11 @@
     statements   x = expression, x += expression, ...      one a line, or separated by ";"
     condition    a comparison, or several with and, or, not
 
+Names may have one dot: "AMPA.tau_syn" is a parameter of the receptor AMPA. Flags are (unless refractory): stands still
+in a refractory cell, and (array): one for each element, see pyNN.equations.arrays, of which sum(x) is the sum. In
+thresholds, `dt` is the time step, before(x) the value of a state at the beginning of the step, and uniform() a
+random number in [0, 1), one a cell and step.
+
 Nothing of a user's text is ever executed: it becomes a syntax tree in which every node is checked.
 """
 
@@ -18,7 +23,11 @@ from typing import NoReturn
 
 from pyNN.errors import EquationError, nearest
 
-FLAGS = ("unless refractory",)
+FLAGS = ("unless refractory", "array")
+SYNAPSE_FLAGS = ("pre", "post")
+EVENT_PARTS = ("on_pre", "on_post")
+"""The parts of a synapse type in which a spike executes statements, with random numbers if need be."""
+RANDOM_FUNCTIONS = {"uniform": 0, "binomial": 2}
 FUNCTIONS = {
     "exp": 1,
     "expm1": 1,
@@ -43,6 +52,8 @@ FUNCTIONS = {
     "minimum": 2,
     "maximum": 2,
     "clip": 3,
+    "sum": 1,
+    "before": 1,
 }
 """Function names and their number of arguments."""
 CONSTANTS = ("pi", "e")
@@ -51,8 +62,9 @@ UNIT_NAMES = tuple("V mV uV s ms us A uA nA pA F uF nF pF S uS nS Hz kHz".split(
 
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
-_HEAD = re.compile(r"\s*(?:d(?P<state>[A-Za-z_]\w*)\s*/\s*dt|(?P<name>[A-Za-z_]\w*))\s*=(?!=)")
-_STATEMENT = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?P<operator>[-+*/]?=)(?!=)")
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?"
+_HEAD = re.compile(rf"\s*(?:d(?P<state>{_DOTTED})\s*/\s*dt|(?P<name>{_DOTTED}))\s*=(?!=)")
+_STATEMENT = re.compile(rf"\s*(?P<name>{_DOTTED})\s*(?P<operator>[-+*/]?=)(?!=)")
 _UNIT = re.compile(r"\s*(?P<unit>[^():]*?)\s*(?:\((?P<flags>[^()]*)\)\s*)?")
 
 
@@ -127,7 +139,7 @@ class Statement:
     name_column: int
 
 
-def parse_equations(text: str, model: str) -> list[Equation]:
+def parse_equations(text: str, model: str, allowed_flags: tuple[str, ...] = FLAGS) -> list[Equation]:
     """The equations in `text`, in order; EquationError (line and caret) for what is not one."""
     equations: list[Equation] = []
     for line, content in _lines(text, model, "equations"):
@@ -145,9 +157,9 @@ def parse_equations(text: str, model: str) -> list[Equation]:
             line.fail("after ':' comes a unit and perhaps (flags).", head.end() + len(body) + 1, len(tail))
         flags = tuple(flag.strip() for flag in (unit["flags"] or "").split(",") if flag.strip())
         for flag in flags:
-            if flag not in FLAGS:
+            if flag not in allowed_flags:
                 line.fail(
-                    f"'{flag}' is not a flag.{nearest(flag, FLAGS)} Flags: {', '.join(FLAGS)}.",
+                    f"'{flag}' is not a flag.{nearest(flag, allowed_flags)} Flags: {', '.join(allowed_flags)}.",
                     content.rindex(flag),
                     len(flag),
                 )
@@ -175,6 +187,15 @@ def parse_condition(text: str, model: str, part: str) -> Expression:
     lines = list(_lines(text, model, part))
     if len(lines) != 1:
         raise EquationError(f"{model}, {part}: one condition on one line is needed, not {text!r}.")
+    line, content = lines[0]
+    return _expression(content, line, 0)
+
+
+def parse_value(text: str, model: str, part: str) -> Expression:
+    """The one expression in `text`."""
+    lines = list(_lines(text, model, part))
+    if len(lines) != 1:
+        raise EquationError(f"{model}, {part}: one expression on one line is needed, not {text!r}.")
     line, content = lines[0]
     return _expression(content, line, 0)
 
@@ -219,9 +240,18 @@ def _expression(text: str, line: Line, column: int) -> Expression:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         place = max((getattr(error, "offset", None) or 2) - 2, 0)
         line.fail(f"'{text.strip()}' is not an expression ({error.args[0]}).", column + min(place, len(text) - 1))
-    expression = Expression(tree, line, column)
-    _check_node(expression, tree)
+    expression = Expression(_Dots().visit(tree), line, column)
+    _check_node(expression, expression.tree)
     return expression
+
+
+class _Dots(ast.NodeTransformer):
+    """Makes one name of "AMPA.tau_syn", which Python takes for an attribute."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if isinstance(node.value, ast.Name):
+            return ast.copy_location(ast.Name(f"{node.value.id}.{node.attr}", node.ctx), node)
+        return node
 
 
 def _check_node(expression: Expression, node: ast.AST) -> None:
@@ -248,10 +278,13 @@ def _check_node(expression: Expression, node: ast.AST) -> None:
 
 def _check_call(expression: Expression, node: ast.Call) -> None:
     name = node.func.id if isinstance(node.func, ast.Name) else expression.text(node.func)
-    if name not in FUNCTIONS:
+    functions = {**FUNCTIONS, **RANDOM_FUNCTIONS} if expression.line.part in EVENT_PARTS else FUNCTIONS
+    if expression.line.part == "threshold":
+        functions = {**FUNCTIONS, "uniform": RANDOM_FUNCTIONS["uniform"]}
+    if name not in functions:
         expression.fail(
-            f"'{name}' is not a function here.{nearest(name, FUNCTIONS)} Functions: {', '.join(FUNCTIONS)}.", node
+            f"'{name}' is not a function here.{nearest(name, functions)} Functions: {', '.join(functions)}.", node
         )
-    if node.keywords or len(node.args) != FUNCTIONS[name]:
-        expression.fail(f"{name} takes {FUNCTIONS[name]} argument(s), by position.", node)
+    if node.keywords or len(node.args) != functions[name]:
+        expression.fail(f"{name} takes {functions[name]} argument(s), by position.", node)
     node.func.is_function = True  # type: ignore[attr-defined]

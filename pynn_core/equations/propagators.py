@@ -32,7 +32,10 @@ def coefficients(
 
     `parameters` are in the units of the model; `module` is one made from `program`.
     """
-    values: dict[str, Any] = dict(module.coefficients(parameters, dt))
+    # Division by a parameter that may be 0 gives an infinity, for which the model has another case.
+    parameters = {name: np.float64(v) if isinstance(v, float) else v for name, v in parameters.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values: dict[str, Any] = dict(module.coefficients(parameters, dt))
     values["_period"] = refractory_steps(module.refractory(parameters), dt)
     if program.propagators:
         matrix = {k: np.asarray(v, dtype=float) for k, v in module.matrix(parameters).items()}

@@ -23,7 +23,7 @@ from pyNN.models import Definition
 
 logger = logging.getLogger("PyNN")
 
-_SOURCES = ("language", "dimensions", "analysis", "methods", "kernels")
+_SOURCES = ("language", "dimensions", "arrays", "analysis", "methods", "kernels")
 # Numba compares a module's modification time with that of its stored machine code. With the same time in every copy,
 # two processes that write the same module at once do not invalidate each other's code.
 _MODIFICATION_TIME = 1_000_000_000
@@ -86,7 +86,8 @@ def key(definition: Definition) -> str:
     """Identifies a model's dynamics: everything but default values and documentation."""
     units = repr(sorted(definition.units.items())) + repr(list(definition.states))
     receptors = repr([(n, r.unit, r.on_spike) for n, r in definition.receptors.items()])
-    texts = (definition.equations, definition.threshold, definition.reset, definition.refractory)
+    texts = [definition.equations, definition.threshold, definition.reset, definition.refractory]
+    texts += ["within step"] if definition.threshold_within_step else []
     return digest(definition.name, units, receptors, *texts, _generator())
 
 

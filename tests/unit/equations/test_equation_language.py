@@ -61,7 +61,7 @@ def test_statements_may_share_a_line():
         ("dv/dt = (E - v/tau : mV", "is not an expression", None),
         ("v' = (E - v)/tau : mV", "neither 'dx/dt = expression : unit'", None),
         ("dw/dt = (E - v)/tau : mV", "'w' has a derivative but is not among the states", None),
-        ("E = v : mV", "'E' is a parameter or state already", None),
+        ("E = v : mV", "'E' is a parameter already", None),
         ("dv/dt = -v/tau : mV\ndv/dt = -v/tau : mV", "'v' has an equation already", None),
         ("dv/dt = 'a'*v/tau : mV", "is not a number", "'a'"),
     ],
@@ -88,15 +88,25 @@ def test_wrong_equations_are_refused_with_a_caret_under_the_place(equations, mes
         ({"reset": "v = x"}, "'x' is in nA, but 'v' is in mV"),
         ({"reset": "v *= x"}, "'x' is in nA, but a factor is in dimensionless"),
         ({"reset": "v"}, "a statement is 'x = expression' or 'x += expression'"),
-        ({"refractory": "t_rev"}, "refractory = 't_rev' is not a parameter"),
-        ({"refractory": "E"}, "'E' is in mV, but must be a time"),
+        ({"refractory": "t_rev"}, "'t_rev' is not known here. Did you mean 't_ref'?"),
+        ({"refractory": "2*t_ref*g"}, "but a refractory period is in ms"),
+        ({"refractory": "v/E*t_ref"}, "'v' is not known here"),
+        ({"threshold": "v > E and uniform() < uniform()"}, "uniform() can stand once"),
+        ({"threshold": "v > before(E)"}, "before() takes the name of a state"),
+        ({"threshold": "v > before(v)", "threshold_within_step": True}, "before() can only stand in a threshold"),
+        ({"threshold": "", "threshold_within_step": True}, "threshold_within_step needs a threshold"),
+        ({"reset": "v = before(v)"}, "before() can only stand in a threshold"),
+        ({"reset": "v = E*uniform()"}, "'uniform' is not a function here"),
+        ({"threshold": "v > sum(E)"}, "sum takes the name of an array"),
+        ({"equations": "dv/dt = (E - v)/tau : mV\nx = g*v : nA", "reset": "x = 0"}, "'x' is not a state"),
+        ({"refractory": "E"}, "'E' is in mV, but a refractory period is in ms"),
         ({"receptors": {"excitatory": Receptor("mV", "x += weight")}}, "'weight' is in mV, but 'x' is in nA"),
         ({"states": {"v": State(0.0, "mV"), "x": State(0.0, "nA"), "exp": State(0.0, "")}}, "'exp' is reserved"),
     ],
 )
 def test_wrong_statements_and_conditions_are_refused(changes, message):
     with pytest.raises(EquationError, match=".*") as caught:
-        analysis.check(model(**changes))
+        analysis.analyse(model(**changes))
     assert message in str(caught.value)
 
 
