@@ -1,8 +1,15 @@
 """NEST as the simulator."""
 
-from pyNN.common.namespace import *  # noqa: F403  the names that every backend has alike
+from pyNN.compat import Script
+from pyNN.compat.namespace import *  # noqa: F403  the names that every backend has alike
+from pyNN.nest import nestml as nestml
 from pyNN.nest.backend import NestBackend
-from pyNN.scripting import Script
+from pyNN.nest.cells import NativeCellType as NativeCellType
+from pyNN.nest.cells import native_cell_type as native_cell_type
+from pyNN.nest.electrodes import NativeElectrodeType as NativeElectrodeType
+from pyNN.nest.electrodes import native_electrode_type as native_electrode_type
+from pyNN.nest.synapses import NativeSynapseType as NativeSynapseType
+from pyNN.nest.synapses import native_synapse_type as native_synapse_type
 
 script = Script(NestBackend())
 

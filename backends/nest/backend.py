@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from pyNN.backend import Capabilities, Option, Settings, Spikes
 from pyNN.errors import (
     CapabilityError,
-    InvalidParameterValueError,
     NoModelAvailableError,
     NonExistentParameterError,
     SimulatorError,
 )
+from pyNN.lowering import put
 from pyNN.models import Definition
-from pyNN.nest import models, versions
+from pyNN.nest import composed, devices, models, natives, recorders, synapses, versions
 from pyNN.nest.models import RULES
 from pyNN.parallel import Communicator
 from pyNN.random.streams import derive_key
@@ -41,7 +41,8 @@ from pyNN.specs import (
     RecordingSpec,
     split_by_population,
 )
-from pyNN.translation import Translation
+from pyNN.translation import Translation, Values
+from pyNN.units import factor
 
 _WINDOW_STEPS = 10_000
 """Spike trains and currents are handed to NEST for at most this many steps at a time."""
@@ -50,16 +51,28 @@ _GRID = 1e-3
 _CURRENT_SOURCES = ("DCSource", "ACSource", "StepCurrentSource", "NoisyCurrentSource")
 
 
+class _Models(dict[str, Any]):
+    """Model name -> translation; those of NEST's own models and of composed cell types are made when they are needed.
+
+    Whether NEST has a model with such receptors is seen when a population is checked.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or str(name).startswith((natives.PREFIX, composed.PREFIX))
+
+
 class NestBackend:
     """NEST 3.10 or later, `import pyNN.nest as sim`."""
 
     name = "nest"
     title = "NEST"
-    models: Mapping[str, Any] = {
-        **models.TABLES,
-        **models.SYNAPSES,
-        **{name: "step_current_generator" for name in _CURRENT_SOURCES},
-    }
+    models: Mapping[str, Any] = _Models(
+        {
+            **models.TABLES,
+            **synapses.TABLES,
+            **{name: "step_current_generator" for name in _CURRENT_SOURCES},
+        }
+    )
     capabilities = Capabilities(
         options={
             "spike_precision": Option(
@@ -88,9 +101,40 @@ class NestBackend:
             "infinite parameters": "NEST would give potentials that are not numbers.",
             "spike at the moment a source is created after a run": "NEST's clock is past it; the next step will do.",
             "delay of existing connections": "NEST cannot change it.",
+            "dendritic_delay_fraction other than 1": "NEST takes the whole delay for dendritic.",
+            "w_min other than 0": "the smallest weight of NEST's plastic synapses is 0.",
+            "several tau_minus onto one cell": "NEST keeps the postsynaptic trace in the cell.",
+            "tau_minus changed during a run": "the trace since the cell's last spike decays with the new one as a "
+            "whole.",
+            "plastic weights set below what pending postsynaptic spikes will add": "NEST has yet to apply spikes of "
+            "before the change; a warning says what it forgets instead.",
+            "Vogels2011Rule near w_max": "at a presynaptic spike vogels_sprekeler_synapse clips to w_max between "
+            "potentiation and depression, not after both.",
+            "tau_rec, tau_facil, tau_psc changed during a run": "short-term synapses decay with the new ones from "
+            "the last presynaptic spike on.",
+            "tau_psc equal to tau_rec": "tsodyks_synapse divides by the difference; they are kept 1e-7 of it apart.",
+            "initial u": "tsodyks_synapse lets it decay from NEST's own time 0 on, so that values next to 1 are not "
+            "possible; quantal_stp_synapse takes none.",
+            "gap junctions": f"only between cells of {' and '.join(synapses.GAP_JUNCTION_MODELS)} (native_cell_type).",
+            "drawn release of the last min_delay": "the sites that have released are known once NEST has delivered "
+            "the spikes.",
             "weights changed between multiples of min_delay": "NEST delivers the spikes of one min_delay together, so "
             "the change also acts on those since the last multiple.",
             "rate of a native SpikeSourcePoisson": "a change acts one min_delay late.",
+            "random spikes of GIF_cond_exp": "they come from a generator of NEST, seeded with rng_seed, so they differ "
+            "from those of other backends and depend on the number of threads.",
+            "v of GIF_cond_exp at a spike": "gif_cond_exp resets the potential one step later.",
+            "number of time constants of GIF_cond_exp": "it cannot be changed once the cells exist.",
+            "GIF_cond_exp with tau_refrac = 0": "gif_cond_exp would not reset the potential.",
+            "gsyn_exc, gsyn_inh of HH_cond_exp": "they cannot be set, and recorded only from the start: "
+            "hh_cond_exp_traub does not tell their present value.",
+            "gap junctions of HH_cond_exp": "hh_cond_exp_traub has none.",
+            "PointNeuron with three or more CondExpPostSynapticResponse": "no model in NEST; it has two at most.",
+            "PointNeuron of AdExp with CurrExpPostSynapticResponse": "no model in NEST.",
+            "initial gsyn, isyn of a PointNeuron with numbered receptors": "NEST starts without synaptic input.",
+            "last min_delay of some variables of native models": "NEST hands out recorded data one min_delay late; "
+            "where it does not tell the present value either, the samples are NaN until the next run().",
+            "currents into native models without I_e": "NEST needs a constant current to add them to.",
         },
     )
 
@@ -103,14 +147,12 @@ class NestBackend:
         tables = _tables(settings)
         problems: list[str] = []
         for population in part.populations:
-            _require(population.model, tables, "cell type")
-            problems += _population_problems(population, tables[population.model.name], settings)
+            problems += _population_problems(population, _table_of(population.model, tables), settings)
         for projection in part.projections:
-            _require(projection.model, models.SYNAPSES, "synapse type")
-            if projection.table is None:
-                _check_native(projection)
+            problems += _projection_problems(projection)
         for current in part.currents:
-            _require(current.model, dict.fromkeys(_CURRENT_SOURCES), "current source")
+            if not devices.is_native(current):
+                _require(current.model, dict.fromkeys(_CURRENT_SOURCES), "current source")
         if problems:
             raise CapabilityError("NEST cannot build this network: " + " ".join(problems))
 
@@ -138,6 +180,16 @@ def _tables(settings: Settings) -> dict[str, Translation]:
     return models.OFF_GRID_TABLES if settings.options.get("spike_precision") == "off_grid" else models.TABLES
 
 
+def _table_of(model: Definition, tables: Mapping[str, Translation]) -> Translation:
+    """The translation of a cell type; NoModelAvailableError."""
+    if model.name.startswith(natives.PREFIX):
+        return natives.native_table(model)
+    if model.components:
+        return composed.composed_table(model)
+    _require(model, tables, "cell type")
+    return tables[model.name]
+
+
 def _require(model: Definition, available: Mapping[str, Any], kind: str) -> None:
     if model.name not in available:
         raise NoModelAvailableError(
@@ -155,27 +207,55 @@ def _population_problems(population: PopulationSpec, table: Translation, setting
                 f"always starts with {population.model.states[row.name].initial}."
             )
     p = population.parameters
-    if not population.is_source:
+    if not population.is_source and not table.native_model:
         problems += [
             f"'{population.label}': {name} = inf is not possible on NEST; give a large number."
             for name, value in p.items()
-            if not np.isfinite(np.asarray(value)).all()
+            if not _finite(value)
         ]
-    if "v_reset" in p and "v_thresh" in p and np.any(np.asarray(p["v_reset"]) >= np.asarray(p["v_thresh"])):
-        problems.append(f"'{population.label}': v_reset must be below v_thresh.")
-    if not table.grid and np.any(_on_grid(p["tau_refrac"], settings.dt) < settings.dt):
-        problems.append(
-            f"'{population.label}': with spike_precision='off_grid' tau_refrac must be at least a time step."
-        )
+    problems += [f"'{population.label}': {problem}" for problem in _value_problems(p, table, settings.dt)]
     return problems
 
 
+def _finite(value: Any) -> bool:
+    return bool(np.isfinite(value.values if isinstance(value, Ragged) else np.asarray(value)).all())
+
+
+def _value_problems(p: Values, table: Translation, dt: float) -> list[str]:
+    """What NEST would refuse, or do otherwise, in these parameters."""
+    problems = []
+    above = table.reset_below
+    if above and np.any(np.asarray(p[table.reset]) >= np.asarray(p[above])):
+        problems.append(f"NEST needs {table.reset} below {above}.")
+    if above == "v_spike" and np.any(np.asarray(p["v_thresh"]) > np.asarray(p["v_spike"])):
+        problems.append("NEST needs v_thresh below v_spike, or equal to it.")
+    if table.refractory_needed and np.any(_on_grid(p["tau_refrac"], dt) < dt):
+        problems.append(f"NEST's {table.native} needs a tau_refrac of at least a time step ({dt:g} ms).")
+    for row in table.states:
+        if row.kernels is not None:
+            times, amplitudes = (p[name] for name in row.kernels)
+            if isinstance(times, Ragged) and not np.array_equal(times.offsets, amplitudes.offsets):
+                problems.append(f"{row.kernels[0]} and {row.kernels[1]} must have the same number of elements.")
+    return problems
+
+
+def _projection_problems(projection: ProjectionSpec) -> list[str]:
+    synapse = synapses.translation(projection.model)
+    if projection.table is None:
+        _check_native(projection)
+        return []
+    if synapse.problems is None or not projection.table.size:
+        return []
+    return synapse.problems(projection.table, projection.label)
+
+
 def _check_native(projection: ProjectionSpec) -> None:
-    from pyNN.nest.rules import check_rule
+    from pyNN.nest.rules import check_rule, check_values
 
     if projection.rule is None:
         raise CapabilityError(f"Projection '{projection.label}' has neither connections nor a rule to draw them.")
     check_rule(projection.rule)
+    check_values(projection)
     for side, ids in (("pre", projection.pre), ("post", projection.post)):
         if np.any(np.diff(ids) <= 0):
             raise CapabilityError(
@@ -219,7 +299,8 @@ class _Cells:
 
     @property
     def native(self) -> bool:
-        return self.spec.native and self.spec.model.source == "poisson"
+        """Whether a generator of NEST's own makes the spikes, which the cells repeat."""
+        return self.table.relayed or (self.spec.native and self.spec.model.source == "poisson")
 
 
 class NestSession:
@@ -249,10 +330,12 @@ class NestSession:
         self._pending_recordings: dict[int, RecordingSpec] = {}
         self._trackers: dict[int, Any] = {}
         self._max_delay_steps = 1
-        self._weights: dict[int, FloatArray] = {}
-        """Weights by projection that are to be set as soon as NEST has delivered the spikes sent so far."""
-        self._connections = ConnectionStore(nest, settings.dt)
+        self._changes: dict[int, dict[str, Any]] = {}
+        """Synaptic attributes by projection that are to be set as soon as NEST has delivered the spikes sent so far."""
+        self._changed_at = 0
+        self._connections = ConnectionStore(nest, self)
         self._injection = Injection(nest, settings)
+        self._devices = devices.Devices(nest, self)
         seed = _kernel_seed(settings.rng_seed, "network")
         with versions.reporting(nest, "setting up"):
             verbosity = settings.options.get("verbosity", "fatal")
@@ -272,7 +355,7 @@ class NestSession:
                 for projection in part.projections:
                     self._connect(projection)
                 for current in part.currents:
-                    self._injection.write(current, self._population_specs)
+                    self._write_current(current)
                 for recording in part.recordings:
                     self._record(recording)
         except SimulatorError as error:
@@ -291,8 +374,10 @@ class NestSession:
         specs = {spec.id: spec for spec in [*self._population_specs, *part.populations]}
         for recording in part.recordings:
             self._check_recording(recording, specs[recording.population])
+        taken = self._connections.taken()
         for projection in part.projections:
             built = self._describe(projection, list(specs.values()))
+            self._connections.check(built, taken)
             if projection.table is not None:
                 check_signs(built, projection.table.columns["weight"])
             elif projection.rule is not None:
@@ -304,13 +389,14 @@ class NestSession:
     def _check_recording(self, recording: RecordingSpec, population: PopulationSpec) -> None:
         if recording.variable == "spikes":
             return
-        state = self._tables[population.model.name].state(recording.variable)
+        table = _table_of(population.model, self._tables)
+        state = table.state(recording.variable)
         if not state.recordable:
             raise CapabilityError(
-                f"NEST's {self._tables[population.model.name].native} does not let anyone record {recording.variable} "
+                f"NEST's {table.native} does not let anyone record {recording.variable} "
                 f"(population '{population.label}')."
             )
-        if not state.readable and self.now > 0:
+        if not state.readable and not table.native_model and self.now > 0:
             raise CapabilityError(
                 f"NEST does not tell the present value of {recording.variable}, so recording it from "
                 f"'{population.label}' must begin before the first run()."
@@ -330,12 +416,13 @@ class NestSession:
         return float(f"{steps * self.dt:.12g}")
 
     def _create(self, spec: PopulationSpec) -> None:
-        table = self._tables[spec.model.name]
+        table = _table_of(spec.model, self._tables)
         cells = _Cells(spec, table, None, np.empty(0, dtype=np.int64), dict(spec.parameters))
         if spec.size:
-            native = models.RELAY if cells.native else table.native
-            parameters = {} if spec.is_source else self._native_values(cells, None) | self._native_states(cells)
-            cells.nodes = self._nest.Create(native, spec.size, params=_lists(parameters, spec.size) or None)
+            cells.nodes = self._nest.Create(models.RELAY if cells.native else table.native, spec.size)
+            if not spec.is_source and not cells.native:
+                parameters = self._native_values(cells, None) | self._native_states(cells)
+                _set(cells.nodes, dict(table.constants) | parameters, spec.size)
             first = cells.nodes[:1].tolist()[0]
             cells.ids = np.arange(first, first + spec.size, dtype=np.int64)
         if cells.played:
@@ -354,15 +441,26 @@ class NestSession:
         values = dict(cells.values)
         for row in cells.table.parameters:
             if row.on_grid:
-                values[row.name] = _on_grid(values[row.name], self.dt)
+                values |= {name: _on_grid(values[name], self.dt) for name in row.names}
         native = cells.table.native_parameters(cells.spec.model, values, changed)
-        injected = cells.table.injected
-        if injected and (changed is None or injected in changed):
-            extra = self._injection.extra(cells.spec.id, cells.spec.size)
-            native |= cells.table.native_parameters(
-                cells.spec.model, {**values, injected: values[injected] + extra}, [injected]
-            )
-        return native
+        if cells.table.native_model and changed is None:
+            defaults = self._nest.GetDefaults(cells.table.native)
+            native = {name: value for name, value in native.items() if not _same(value, defaults[name])}
+        return native | self._native_current(cells, values, changed)
+
+    def _native_current(self, cells: _Cells, values: Values, changed: list[str] | None) -> dict[str, Any]:
+        """The constant current, that of current sources included."""
+        table, model = cells.table, cells.spec.model
+        if cells.native or not (table.injected or table.current):
+            return {}
+        if changed is not None and table.injected not in changed:
+            return {}
+        extra = self._injection.extra(cells.spec.id, cells.spec.size)
+        if table.current:
+            return {table.current: extra * factor("nA", "pA")}
+        unit = "pA" if table.native_model else model.units[table.injected]
+        total = values[table.injected] + extra * factor("nA", unit)
+        return table.native_parameters(model, {**values, table.injected: total}, [table.injected])
 
     def _native_states(self, cells: _Cells) -> dict[str, Any]:
         return {
@@ -376,19 +474,62 @@ class NestSession:
         from pyNN.nest.connections import Built
 
         factors: FloatArray | float = 1.0
+        ports: IntArray | int = 0
         signs = set()
+        synapse = synapses.translation(spec.model)
         parts = split_by_population(populations, spec.post)
+        nowhere: IntArray = np.empty(0, dtype=np.int64)
+        if synapse.symmetric:
+            self._check_gap_junctions(spec, [*parts, *split_by_population(populations, spec.pre)])
+            return Built(spec, synapse, nowhere, nowhere, factor("uS", "nS"), 1)
         for population, where, _ in parts:
-            value = self._tables[population.model.name].weight_factor(population.model, spec.receptor)
+            table = _table_of(population.model, self._tables)
+            value = table.weight_factor(population.model, spec.receptor)
+            if synapse.native_weight:
+                value = float(np.sign(value))
+            port = table.receptor(spec.receptor).port
             signs.add(_required_sign(population.model, spec.receptor))
             if len(parts) == 1:
-                factors = value
+                factors, ports = value, port
             else:
                 if isinstance(factors, float):
                     factors = np.ones(len(spec.post))
-                factors[where] = value
+                if isinstance(ports, int):
+                    ports = np.zeros(len(spec.post), dtype=np.int64)
+                factors[where], ports[where] = value, port
         sign = signs.pop() if len(signs) == 1 else 0
-        return Built(spec, np.empty(0, np.int64), np.empty(0, np.int64), factors, sign)
+        taus = self._receptor_taus(spec, parts) if synapse.from_receptor else None
+        return Built(spec, synapse, nowhere, nowhere, factors, sign, ports, taus)
+
+    def _receptor_taus(self, spec: ProjectionSpec, parts: list[Any]) -> FloatArray | float | None:
+        """Time constants (ms) of the receptor of a projection, one for each entry of spec.post or one for all."""
+        taus = np.empty(len(spec.post))
+        for population, where, indices in parts:
+            name = population.model.receptors[spec.receptor].time_constant
+            if not name:
+                return None
+            cells = self._populations.get(population.id)
+            values = population.parameters if cells is None else cells.values
+            taus[where] = np.broadcast_to(np.asarray(values[name], dtype=float), (population.size,))[indices]
+        return float(taus[0]) if len(taus) and bool((taus == taus[0]).all()) else taus
+
+    def _update_receptor_taus(self, population: PopulationSpec, name: str) -> None:
+        """Hand on a new time constant of a receptor to the synapses that compute with it."""
+        for built in self._connections.depending_on_receptors():
+            parts = split_by_population(self._population_specs, built.spec.post)
+            receptor = population.model.receptors.get(built.spec.receptor)
+            if receptor and receptor.time_constant == name and any(spec is population for spec, _, _ in parts):
+                self._connections.receptor_changed(built.spec.id, self._receptor_taus(built.spec, parts))
+
+    def _check_gap_junctions(self, spec: ProjectionSpec, parts: list[Any]) -> None:
+        for population, _, _ in parts:
+            native = _table_of(population.model, self._tables).native
+            if native not in synapses.GAP_JUNCTION_MODELS:
+                raise CapabilityError(
+                    f"'{spec.label}': NEST's {native} ({population.model.name}) cannot have gap junctions; its models "
+                    f"that can are {', '.join(synapses.GAP_JUNCTION_MODELS)} (see native_cell_type). The backend "
+                    "'reference' couples cells of any type."
+                )
 
     def _connect(self, spec: ProjectionSpec) -> None:
         built = self._describe(spec, self._population_specs)
@@ -418,15 +559,24 @@ class NestSession:
             precise = not cells.table.grid
             return SpikeRecording(self._nest, self, cells.ids, chosen, precise)
         state = cells.table.state(spec.variable)
-        assert state.native is not None
         scale = 1.0 / cells.table.state_factor(cells.spec.model, spec.variable)
-        return StateRecording(self._nest, self, cells.ids, chosen, state.native, scale, spec.every_steps, read)
+        return StateRecording(self._nest, self, cells.ids, chosen, state.recorded, scale, spec.every_steps, read)
 
     def _reader(self, spec: RecordingSpec) -> Callable[[IntArray], FloatArray]:
         """What gives the present value of a recorded variable."""
         cells = self._populations[spec.population]
         if spec.variable == "spikes" or cells.table.state(spec.variable).readable:
             return lambda chosen: self._read_state(cells, spec.variable, chosen)
+        state = cells.table.state(spec.variable)
+        if state.kernels is not None:
+            from pyNN.nest.spike_kernels import SpikeKernels
+
+            kernels = SpikeKernels(self, cells, state, np.asarray(spec.cells))
+            self._trackers[spec.id] = kernels
+            return lambda chosen: kernels.value()
+        if not state.receptor:
+            # NEST tells this variable to a multimeter only, and the multimeter's data will come later.
+            return lambda chosen: np.full(len(chosen), np.nan)
         from pyNN.nest.synaptic_currents import SynapticCurrent
 
         tracker = SynapticCurrent(self._nest, self, self._connections, cells, spec.variable, np.asarray(spec.cells))
@@ -448,7 +598,18 @@ class NestSession:
                 self._start()
             while self.now < stop:
                 with _deferred_interrupt():
-                    self._advance_window(min(stop, self.now + _WINDOW_STEPS))
+                    self._advance_window(min(stop, self.now + self._window()))
+
+    def _window(self) -> int:
+        """How many steps to simulate at once: recorders are relieved in between."""
+        begun = [r.samples_a_step for r in self._recordings.values() if isinstance(r, recorders.StateRecording)]
+        waiting = [
+            len(spec.cells) / spec.every_steps
+            for spec in self._pending_recordings.values()
+            if spec.variable != "spikes"
+        ]
+        heaviest = max([*begun, *waiting], default=0.0)
+        return max(self.lag, min(_WINDOW_STEPS, int(recorders.PIECE / heaviest) if heaviest else _WINDOW_STEPS))
 
     def _start(self) -> None:
         """Fix what NEST fixes at its first run: the range of delays, and with it the lead-in."""
@@ -469,13 +630,18 @@ class NestSession:
         self._max_delay_steps = round(nest.max_delay / self.dt)
         self.lead_in = 2 * self.lag
         self._started = True
+        self._connections.start()
         for cells in self._populations.values():
             if cells.native and cells.spec.size:
                 self._create_generators(cells)
 
     def _lead_in(self) -> None:
         """Let NEST's clock run while the cells stand still."""
-        dynamic = [c.nodes for c in self._populations.values() if c.nodes is not None and not c.spec.is_source]
+        dynamic = [
+            c.nodes
+            for c in self._populations.values()
+            if c.nodes is not None and not c.spec.is_source and not c.native
+        ]
         for nodes in dynamic:
             nodes.frozen = True
         # Spikes of step 0 are sent during the lead-in, and whoever computes synaptic currents must see them.
@@ -484,36 +650,42 @@ class NestSession:
         for nodes in dynamic:
             nodes.frozen = False
         self._led_in = True
+        self._connections.begin()
         for key, spec in self._pending_recordings.items():
             self._recordings[key] = self._make_recording(spec, readers[key])
         self._pending_recordings = {}
-        self._connections.epoch += 1
 
     def _advance_window(self, stop: int) -> None:
         for cells in self._populations.values():
             if cells.source is not None and cells.spec.size:
                 self._play(cells, stop)
+        self._devices.connect(lambda chosen: self._node_of[chosen])
         if not self._led_in:
+            self._write_changes()
             self._lead_in()
         ids = {key: cells.ids for key, cells in self._populations.items()}
         plan = self._injection.plan(self.now, stop, self.lag, self.lead_in, ids)
         samples = self._samples(stop)
         stops = {stop, *samples, *(step for step in plan if step > self.now)}
-        if self._weights:
+        if self._changes:
             stops.add(self.now + 1)
         self._inject(plan.get(self.now, []))
         with self._nest.RunManager():
             for step in sorted(stops):
                 self._nest.Run((step - self.now) * self.dt)
                 self.now = step
-                if self._weights:
-                    self._write_weights()
+                if self._changes:
+                    self._write_changes()
                 for recording in samples.get(step, []):
                     recording.sample()
                 if step < stop:
                     self._inject(plan.get(step, []))
         for tracker in self._trackers.values():
             tracker.settle()
+        self._connections.settle()
+        for recording in self._recordings.values():
+            if isinstance(recording, recorders.StateRecording):
+                recording.relieve()
 
     def _play(self, cells: _Cells, stop: int) -> None:
         """Hand the spikes up to `stop` to NEST."""
@@ -542,31 +714,40 @@ class NestSession:
         found: dict[int, list[Any]] = {}
         for recording in self._recordings.values():
             if isinstance(recording, StateRecording):
-                for step in recording.due(max(self.now, handed_out) + 1, stop):
+                steps = recording.due(max(self.now, handed_out) + 1, stop)
+                # What no multimeter sees is followed from step to step.
+                for step in range(self.now + 1, stop + 1) if recording.polled else steps:
                     found.setdefault(step, []).append(recording)
         return found
 
     def _inject(self, changes: list[Any]) -> None:
         for population in self._injection.apply(changes):
             cells = self._populations[population]
-            native = self._native_values(cells, [cells.table.injected])
-            cells.nodes.set(_lists(native, cells.spec.size))
+            _set(cells.nodes, self._native_current(cells, cells.values, [cells.table.injected]), cells.spec.size)
 
     def _create_generators(self, cells: _Cells) -> None:
-        cells.generators = self._nest.Create(models.NATIVE_POISSON, cells.spec.size)
-        self._set_generators(cells)
+        device = cells.table.native if cells.table.relayed else models.NATIVE_POISSON
+        cells.generators = self._nest.Create(device, cells.spec.size)
+        self._set_generators(cells, None)
         spec = {"delay": self.lag * self.dt, "synapse_model": "static_synapse"}
         self._nest.Connect(cells.generators, cells.nodes, "one_to_one", syn_spec=spec)
 
-    def _set_generators(self, cells: _Cells) -> None:
+    def _set_generators(self, cells: _Cells, changed: list[str] | None) -> None:
         # What a generator sends is sent on by the relay one min_delay and one step later, so it runs ahead by that.
         shift = self.lead_in - self.lag - 1
+        if cells.table.relayed:
+            # A generator of given times sends at these; the others send what belongs to the step that ends then.
+            shift += cells.table.native in natives.PRECISE_GENERATORS
+            values = self._native_values(cells, changed)
+            values["origin"] = np.asarray(cells.values["origin"]) + shift * self.dt
+            _set(cells.generators, values, cells.spec.size)
+            return
         start = np.asarray(cells.values["start"], dtype=float)
         stop = start + np.asarray(cells.values["duration"], dtype=float)
         values = {"rate": cells.values["rate"]}
         for name, time in (("start", start), ("stop", stop)):
             values[name] = np.maximum(np.rint(time / self.dt) + shift, 0) * self.dt
-        cells.generators.set(_lists(values, cells.spec.size))
+        _set(cells.generators, values, cells.spec.size)
 
     # --- data --------------------------------------------------------------------------------------------------
 
@@ -583,9 +764,13 @@ class NestSession:
         if spec.variable == "spikes":
             return Spikes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         cells = self._populations[spec.population]
-        if cells.table.state(spec.variable).readable:
+        state = cells.table.state(spec.variable)
+        if state.readable:
             return self._read_state(cells, spec.variable, np.asarray(spec.cells))[np.newaxis, :]
-        return np.zeros((1, len(spec.cells)))
+        if cells.table.native_model:
+            return np.full((1, len(spec.cells)), np.nan)
+        start = np.asarray(cells.values[state.base] if state.base else 0.0, dtype=float)
+        return np.broadcast_to(start, (cells.spec.size,))[np.asarray(spec.cells)][np.newaxis, :].copy()
 
     def clear(self, recording: int) -> None:
         """Forget a recording's data; it goes on from the present step."""
@@ -621,7 +806,12 @@ class NestSession:
         if not len(chosen):
             return np.empty(0)
         nodes = cells.nodes if len(chosen) == cells.spec.size else cells.nodes[np.asarray(chosen).tolist()]
-        native = nodes.get(cells.table.state(name).native)
+        state = cells.table.state(name)
+        native = nodes.get(state.native)
+        if state.element is not None:
+            # Before the first run NEST has no elements yet, and each starts with 0.
+            rows = [np.asarray(row) for row in (native if len(chosen) > 1 else [native])]
+            native = [row[state.element] if row.size > state.element and self._led_in else 0.0 for row in rows]
         return np.atleast_1d(np.asarray(native, dtype=float)) / cells.table.state_factor(cells.spec.model, name)
 
     def write_cells(self, population: int, name: str, where: IntArray, values: Any) -> None:
@@ -643,28 +833,29 @@ class NestSession:
         if cells.source is not None:
             cells.source.write(name, where, values, self.now)
             return
-        if not np.isfinite(np.asarray(values)).all():
+        if not _finite(values) and not cells.table.native_model:
             raise CapabilityError(
                 f"'{cells.spec.label}': {name} = inf is not possible on NEST; give a large number."
             )
         old = cells.values[name]
-        if len(where) == cells.spec.size and np.ndim(values) == 0:
-            new: Any = float(values)
-        else:
-            new = np.array(np.broadcast_to(np.asarray(old, dtype=float), (cells.spec.size,)))
-            new[where] = values
-        trial = {**cells.values, name: new}
-        if "v_reset" in trial and np.any(np.asarray(trial["v_reset"]) >= np.asarray(trial["v_thresh"])):
+        new = put(old, where, values, cells.spec.size)
+        if isinstance(old, Ragged) and not cells.native and not _same_lengths(old, new):
             raise CapabilityError(
-                f"'{cells.spec.label}': NEST needs v_reset below v_thresh, which {name}={values!r} would break."
+                f"'{cells.spec.label}': the number of elements of {name} cannot be changed on NEST once the cells "
+                "exist. Give it when the population is created."
             )
+        trial = {**cells.values, name: new}
+        problems = _value_problems(trial, cells.table, self.dt)
+        if problems:
+            raise CapabilityError(f"'{cells.spec.label}': {name}={values!r} is not possible: {' '.join(problems)}")
         cells.values = trial
         try:
             with versions.reporting(self._nest, f"setting {name} of '{cells.spec.label}'"):
                 if cells.generators is not None:
-                    self._set_generators(cells)
-                elif not cells.spec.is_source:
-                    cells.nodes.set(_lists(self._native_values(cells, [name]), cells.spec.size))
+                    self._set_generators(cells, [name])
+                elif not cells.spec.is_source and not cells.native:
+                    _set(cells.nodes, self._native_values(cells, [name]), cells.spec.size)
+                self._update_receptor_taus(cells.spec, name)
         except SimulatorError:
             cells.values[name] = old
             raise
@@ -679,15 +870,16 @@ class NestSession:
         order = np.argsort(where, kind="stable")
         nodes = cells.nodes[where[order].tolist()]
         with versions.reporting(self._nest, f"setting {name} of '{cells.spec.label}'"):
-            nodes.set(_lists({state.native: native[order] if native.ndim else native}, len(where)))
+            _set(nodes, {state.native: native[order] if native.ndim else native}, len(where))
 
     # --- synapses and currents ---------------------------------------------------------------------------------
 
     def read_synapses(self, projection: int, name: str) -> FloatArray:
         """Present value of a synaptic attribute, in the order of the table; "delay" in ms."""
         self._require_usable()
-        if name == "weight" and projection in self._weights:
-            return self._weights[projection].copy()
+        if name in self._changes.get(projection, {}):
+            size = self._connections.read_connections(projection)[0].shape
+            return np.array(np.broadcast_to(np.asarray(self._changes[projection][name], dtype=float), size))
         with versions.reporting(self._nest, f"reading {name}"):
             return self._connections.read(projection, name)
 
@@ -699,18 +891,20 @@ class NestSession:
         """
         self._require_usable()
         with versions.reporting(self._nest, f"setting {name}"):
-            wanted = self._connections.prepare(projection, name, values)
-            separable = self._led_in and self.now % self.lag == 0
+            waiting = self._changes.get(projection, {})
+            wanted = self._connections.prepare(projection, name, values, waiting)
+            separable = not self._led_in or self.now % self.lag == 0
             self._before_synapses_change(separable)
             if separable:
-                self._weights[projection] = wanted
+                self._changes.setdefault(projection, {})[name] = wanted
+                self._changed_at = self.now
             else:
-                self._connections.write(projection, wanted)
+                self._connections.write(projection, {name: wanted}, self.now)
 
-    def _write_weights(self) -> None:
-        for projection, values in self._weights.items():
-            self._connections.write(projection, values)
-        self._weights = {}
+    def _write_changes(self) -> None:
+        for projection, changes in self._changes.items():
+            self._connections.write(projection, changes, self._changed_at)
+        self._changes = {}
         for tracker in self._trackers.values():
             tracker.reload()
 
@@ -727,7 +921,14 @@ class NestSession:
     def write_current(self, current: CurrentSpec) -> None:
         """Take over changed parameters, or targets, of a current source."""
         self._require_usable()
-        self._injection.write(current, self._population_specs)
+        with versions.reporting(self._nest, "changing a current"):
+            self._write_current(current)
+
+    def _write_current(self, current: CurrentSpec) -> None:
+        if devices.is_native(current):
+            self._devices.write(current)
+        else:
+            self._injection.write(current, self._population_specs)
 
     def close(self) -> None:
         """Empty NEST's kernel."""
@@ -749,16 +950,46 @@ def _required_sign(model: Definition, receptor: str) -> int:
     return 0 if row.kind == "voltage" else row.sign
 
 
-def _lists(values: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """Values as NEST takes them: numbers, or arrays of one number a cell; equal numbers as one."""
-    found: dict[str, Any] = {}
+def _same_lengths(one: Any, other: Any) -> bool:
+    return isinstance(one, Ragged) and isinstance(other, Ragged) and np.array_equal(one.offsets, other.offsets)
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a native value is NEST's default in all cells."""
+    if isinstance(value, Ragged):
+        return all(np.array_equal(value[i], default) for i in range(len(value)))
+    return bool(np.all(np.asarray(value) == default))
+
+
+def _set(nodes: Any, values: Mapping[str, Any], size: int) -> None:
+    """Give native values to nodes: each a number, one number a cell, a Ragged, or one row (or one for all) a cell."""
+    common: dict[str, Any] = {}
+    rows: dict[str, list[Any]] = {}
     for name, value in values.items():
         if isinstance(value, Ragged):
-            raise InvalidParameterValueError(f"{name} must be a number a cell, not an array a cell.")
-        array = np.asarray(value, dtype=float)
-        same = array.ndim == 0 or size == 1 or bool((array == array.flat[0]).all())
-        found[name] = float(array.flat[0]) if same else array
-    return found
+            _take_arrays(name, [value[i] for i in range(size)], common, rows)
+        elif np.ndim(value) == 2:
+            _take_arrays(name, list(np.broadcast_to(value, (size, value.shape[1]))), common, rows)
+        else:
+            array = np.asarray(value)
+            same = array.ndim == 0 or size == 1 or bool((array == array.flat[0]).all())
+            common[name] = array.flat[0].item() if same else array
+    per_cell = {name: value for name, value in common.items() if isinstance(value, np.ndarray)}
+    if rows or (per_cell and any(isinstance(value, list) for value in common.values())):
+        # NEST checks together what it is told together, and takes either all lists in a dictionary for one number a
+        # cell, or none.
+        shared = {name: value for name, value in common.items() if name not in per_cell}
+        columns = {**rows, **{name: value.tolist() for name, value in per_cell.items()}}
+        nodes.set([{**shared, **{name: column[i] for name, column in columns.items()}} for i in range(size)])
+    elif common:
+        nodes.set(common)
+
+
+def _take_arrays(name: str, given: list[Any], common: dict[str, Any], rows: dict[str, list[Any]]) -> None:
+    if all(np.array_equal(one, given[0]) for one in given[1:]):
+        common[name] = given[0].tolist()
+    else:
+        rows[name] = [one.tolist() for one in given]
 
 
 @contextmanager

@@ -13,8 +13,11 @@ import numpy as np
 
 from pyNN.backend import Spikes
 from pyNN.errors import InternalError
+from pyNN.nest import versions
 from pyNN.specs import FloatArray, IntArray
 
+PIECE = 200_000
+"""Samples that NEST may hold in one recorder: it converts them number by number when asked for anything it knows."""
 _GRID = 1e-6
 """A spike time closer to a step than this fraction of a step is on the grid."""
 
@@ -77,12 +80,12 @@ class SpikeRecording:
         self._stored: list[tuple[FloatArray, IntArray]] = []
 
     def _pull(self) -> None:
-        if self._device is None or not self._device.n_events:
+        if self._device is None:
             return
-        events = self._device.events
-        column = np.searchsorted(self._nodes, events["senders"].astype(np.int64))
-        self._stored.append((events["times"], self._cells[column]))
-        self._device.n_events = 0
+        events = versions.take_events(self._device)
+        if events["times"].size:
+            column = np.searchsorted(self._nodes, events["senders"].astype(np.int64))
+            self._stored.append((events["times"], self._cells[column]))
 
     def collect(self) -> Spikes:
         self._pull()
@@ -118,7 +121,7 @@ class StateRecording:
         clock: Clock,
         nodes: IntArray,
         cells: IntArray,
-        native: str,
+        native: str | None,
         scale: float,
         every: int,
         read: Reader,
@@ -135,11 +138,11 @@ class StateRecording:
         self._begin()
 
     def _begin(self) -> None:
-        self._start = self._clock.now
+        self._start = self._pulled = self._clock.now
         self._values = np.empty((16, len(self._cells)))
         self._filled = np.zeros(16, dtype=bool)
         self.sample()
-        if len(self._cells):
+        if len(self._cells) and not self.polled:
             self._device = self._connect()
 
     def _connect(self) -> Any:
@@ -151,6 +154,11 @@ class StateRecording:
         nest.Connect(device, nest.NodeCollection(self._nodes), syn_spec=spec)
         return device
 
+    @property
+    def polled(self) -> bool:
+        """Whether no multimeter sees the variable, so that it is asked for in every step."""
+        return self._native is None
+
     def due(self, first: int, last: int) -> range:
         """Steps of first .. last at which there is a sample."""
         start = first + (self._start - first) % self._every
@@ -158,10 +166,12 @@ class StateRecording:
 
     def sample(self) -> None:
         """Take the sample of the present step from the cells."""
-        row = (self._clock.now - self._start) // self._every
-        self._reserve(row + 1)
-        self._values[row] = self._read(self._cells) if len(self._cells) else 0.0
-        self._filled[row] = True
+        values = self._read(self._cells) if len(self._cells) else 0.0
+        row, between = divmod(self._clock.now - self._start, self._every)
+        if not between:
+            self._reserve(row + 1)
+            self._values[row] = values
+            self._filled[row] = True
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._filled):
@@ -172,18 +182,45 @@ class StateRecording:
             self._filled = np.concatenate([self._filled, np.zeros(room - len(self._filled), dtype=bool)])
 
     def _pull(self) -> None:
-        if self._device is None or not self._device.n_events:
+        if self._device is None:
             return
-        events = self._device.events
-        steps = np.rint(events["times"] / self._clock.dt).astype(np.int64) - self._clock.lead_in
-        rows = (steps - self._start) // self._every
-        columns = np.searchsorted(self._nodes, events["senders"].astype(np.int64))
-        keep = rows > 0
-        if keep.any():
+        events = versions.take_events(self._device)
+        self._pulled = self._clock.now
+        if not events["times"].size:
+            # NEST names what it records only once there is some.
+            return
+        assert self._native is not None
+        times, senders, found = events["times"], events["senders"], events[self._native]
+        n = len(self._cells)
+        whole = times.size % n == 0 and bool((senders.reshape(-1, n) == self._nodes).all())
+        if whole and bool((times.reshape(-1, n) == times[::n, np.newaxis]).all()):
+            # One thread hands out all cells of a step, in their order, before those of the next step.
+            rows = self._rows(times[::n])
+            keep = rows > 0
+            rows, columns, values = rows[keep], slice(None), found.reshape(-1, n)[keep]
+        else:
+            rows = self._rows(times)
+            keep = rows > 0
+            rows, columns = rows[keep], np.searchsorted(self._nodes, senders.astype(np.int64)[keep])
+            values = found[keep]
+        if rows.size:
             self._reserve(int(rows.max()) + 1)
-            self._values[rows[keep], columns[keep]] = events[self._native][keep] * self._scale
-            self._filled[rows[keep]] = True
-        self._device.n_events = 0
+            self._values[rows, columns] = values * self._scale
+            self._filled[rows] = True
+
+    def _rows(self, times: FloatArray) -> IntArray:
+        steps = np.rint(times / self._clock.dt).astype(np.int64) - self._clock.lead_in
+        return (steps - self._start) // self._every
+
+    @property
+    def samples_a_step(self) -> float:
+        """How many numbers NEST stores in a time step, on average."""
+        return len(self._cells) / self._every
+
+    def relieve(self) -> None:
+        """Take over what NEST has stored, if it is much: reading it then takes no time that anybody notices."""
+        if (self._clock.now - self._pulled) * self.samples_a_step >= PIECE:
+            self._pull()
 
     def collect(self) -> FloatArray:
         self._pull()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pyNN.errors import CapabilityError
 from pyNN.nest.models import RULES
 from pyNN.random import RandomDistribution
-from pyNN.specs import ConnectionRule
+from pyNN.specs import ConnectionRule, ConnectionTable, ProjectionSpec
+from pyNN.units import factor
 
 DISTRIBUTIONS = ("uniform", "normal", "normal_clipped", "lognormal", "exponential")
 """Distributions of weights and delays that NEST can draw."""
@@ -62,6 +65,64 @@ def synapse_value(nest: Any, value: Any, unit_factor: float) -> Any:
     else:
         drawn = nest.random.exponential(beta=p["beta"])
     return drawn * unit_factor
+
+
+def native_values(nest: Any, built: Any) -> dict[str, Any]:
+    """Weight, delay and the other native parameters as NEST takes them when it draws the connections of `built`."""
+    given = built.spec.rule.values
+    definition, synapse = built.spec.model, built.synapse
+    by = float(np.unique(built.weight_factors)[0])
+    numbers = {name: value for name, value in given.items() if not isinstance(value, RandomDistribution)}
+    native: dict[str, Any] = dict(synapse.constants)
+    for row in synapse.rows:
+        if set(row.depends_on) <= set(numbers):
+            native[row.native] = row.to_native(numbers, definition, abs(by)).item()
+        else:
+            unit = 1.0 if not row.unit else factor(definition.units[row.name], row.unit)
+            native[row.native] = synapse_value(nest, given[row.name], unit)
+    if synapse.signed:
+        native["Wmax"] *= 1.0 if by * (built.sign or 1) > 0 else -1.0
+    if synapse.short_term == "quantal":
+        native |= {"a": native["n"], "u": native["U"]}
+    if synapse.from_receptor:
+        native[synapse.from_receptor] = float(np.unique(built.receptor_taus)[0])
+    port = int(np.unique(built.ports)[0])
+    native |= {"receptor_type": port} if port else {}
+    return {
+        **native,
+        "weight": synapse_value(nest, given["weight"], by),
+        "delay": synapse_value(nest, given["delay"], factor("ms", "ms")),
+    }
+
+
+def check_values(projection: ProjectionSpec) -> None:
+    """Raise CapabilityError for synapse parameters that NEST cannot draw, or cannot build."""
+    from pyNN.nest.synapses import translation
+
+    rule = projection.rule
+    assert rule is not None
+    synapse = translation(projection.model)
+    drawn = {name for name, value in rule.values.items() if isinstance(value, RandomDistribution)}
+    direct = {"weight", "delay"} | {row.name for row in synapse.rows if row.forward is None and not row.weight_like}
+    wrong = sorted(drawn - direct)
+    if wrong:
+        raise CapabilityError(
+            f"'{projection.label}': with native=True {', '.join(wrong)} must be a number: NEST has it only in "
+            "combination with others. Leave native=True away."
+        )
+    if synapse.changing and rule.parameters.get("with_replacement", False):
+        raise CapabilityError(
+            f"'{projection.label}': parallel connections that change cannot be told apart when NEST draws them. Leave "
+            "native=True or with_replacement=True away."
+        )
+    if synapse.symmetric:
+        raise CapabilityError(f"'{projection.label}': NEST does not draw gap junctions itself. Leave native=True away.")
+    if synapse.problems is not None:
+        lowest = {name: value for name, value in rule.values.items() if name not in drawn} | dict.fromkeys(drawn, 0.0)
+        nobody = np.empty(0, dtype=np.int32)
+        problems = synapse.problems(ConnectionTable(nobody, nobody, 1, lowest), projection.label)
+        if problems:
+            raise CapabilityError(" ".join(problems))
 
 
 def check_rule(rule: ConnectionRule) -> None:

@@ -1,7 +1,8 @@
-"""Present synaptic currents of cells whose NEST model does not tell them (iaf_psc_exp, iaf_psc_alpha).
+"""Present synaptic currents of cells whose NEST model does not tell them (iaf_psc_exp, iaf_psc_alpha and others).
 
-A multimeter sees these currents, but hands them out one min_delay late, and nobody can read them from the cells. Their
-present values are computed from what NEST says of connections and spikes: each current is a linear filter of its input.
+A multimeter sees these currents (of hh_cond_exp_traub: conductances), but hands them out one min_delay late, and nobody
+can read them from the cells. Their present values are computed from what NEST says of connections and spikes: each
+current is a linear filter of its input.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from pyNN.specs import FloatArray, IntArray
-from pyNN.units import factor
 
 
 class SynapticCurrent:
-    """`isyn_exc` or `isyn_inh` (nA) of some cells of one population, kept up to date from step 0 on."""
+    """The current (nA) or conductance (uS) of one receptor of some cells of one population, followed from step 0 on."""
 
     def __init__(self, nest: Any, clock: Any, connections: Any, cells: Any, variable: str, chosen: IntArray) -> None:
         self._nest = nest
@@ -24,8 +24,13 @@ class SynapticCurrent:
         self._cells = cells
         self._chosen = np.asarray(chosen, dtype=np.int64)
         self._nodes = cells.ids[self._chosen]
-        self._sign = 1 if variable == "isyn_exc" else -1
-        self._tau = "tau_syn_E" if variable == "isyn_exc" else "tau_syn_I"
+        receptor = cells.table.receptor(cells.table.state(variable).receptor)
+        model = cells.spec.model
+        self._port = receptor.port
+        self._factor = cells.table.weight_factor(model, receptor.name)
+        # Without numbered receptors, the sign of a native weight chooses.
+        self._sign = receptor.sign * model.receptors[receptor.name].sign
+        self._tau = model.receptors[receptor.name].time_constant
         self._alpha = cells.spec.model.name == "IF_curr_alpha"
         self._step = clock.now
         self._current = np.zeros(len(chosen))
@@ -88,14 +93,15 @@ class SynapticCurrent:
         self._epoch = self._connections.epoch
         nodes = self._nest.NodeCollection(self._nodes) if len(self._nodes) else None
         empty = np.empty(0, dtype=np.int64)
-        source, target, weight, delay = (
-            self._connections.incoming(nodes) if nodes is not None else (empty, empty, np.empty(0), empty)
+        source, target, weight, delay, port = (
+            self._connections.incoming(nodes) if nodes is not None else (empty, empty, np.empty(0), empty, empty)
         )
-        keep = (weight * self._sign > 0) & np.isin(source, self._connections.spiking_nodes)
+        chosen = port == self._port if self._port else weight * self._sign > 0
+        keep = chosen & np.isin(source, self._connections.spiking_nodes)
         order = np.argsort(source[keep], kind="stable")
         self._source = source[keep][order]
         self._column = np.searchsorted(self._nodes, target[keep][order])
-        self._weight = weight[keep][order] * factor("pA", "nA")
+        self._weight = weight[keep][order] / self._factor
         self._delay = delay[keep][order]
         self._watch(set(np.unique(self._source).tolist()))
 

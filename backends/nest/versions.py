@@ -110,6 +110,18 @@ def reset_kernel(nest: Any, dt: float, threads: int, seed: int, verbosity: str) 
     nest.rng_seed = seed
 
 
+def take_events(recorder: Any) -> dict[str, Any]:
+    """What a recorder has stored, as arrays by name; the recorder forgets it.
+
+    Setting n_events through the NodeCollection would read, and so copy, all of it twice more.
+    """
+    kernel = importlib.import_module("nest.nestkernel_api")
+    events: dict[str, Any] = recorder.events
+    if events["times"].size:
+        kernel.llapi_set_nc_status(recorder._datum, [{"n_events": 0}])
+    return events
+
+
 def connection_columns(collection: Any, names: list[str]) -> dict[str, Any]:
     """Attributes of the connections of a SynapseCollection as float64 arrays.
 

@@ -25,12 +25,23 @@ from pyNN.specs import (
     RecordingSpec,
     Value,
 )
+from pyNN.standardmodels import cells as standard_cells
+from pyNN.standardmodels.base import StandardCellType
 from pyNN.standardmodels.cells import IF_curr_exp, SpikeSourceArray
 from pyNN.standardmodels.electrodes import DCSource
 from pyNN.standardmodels.synapses import StaticSynapse
 
 DT = 0.1
 """Time step of every test, ms."""
+CELL_TYPES = sorted(
+    name
+    for name, value in vars(standard_cells).items()
+    if isinstance(value, type)
+    and issubclass(value, StandardCellType)
+    and "v" in value.definition.states
+    and not name.startswith("_")
+)
+"""Names of all standard cell types that have a membrane potential."""
 TOLERANCE = 1e-9
 """mV. Exact integration leaves rounding errors of about 1e-13 mV; a method of finite order does not come this close."""
 
@@ -47,6 +58,7 @@ __all__ = [
     "test_clear_forgets_and_goes_on_from_now",
     "test_close_can_be_called_twice",
     "test_constant_current_gives_the_known_spike_times",
+    "test_every_cell_type_starts_as_told_and_shows_every_variable",
     "test_parallel_connections_add_up",
     "test_pieces_of_a_run_add_up_to_the_whole",
     "test_sampling_takes_every_nth_state",
@@ -398,3 +410,33 @@ def test_the_backend_names_itself_and_its_versions(backend: Backend) -> None:
     assert all(isinstance(reason, str) and reason for reason in backend.capabilities.missing.values())
     models: Mapping[str, type[BaseModelType] | Any] = backend.models
     assert "IF_curr_exp" in models
+
+
+@pytest.mark.parametrize("name", CELL_TYPES)
+def test_every_cell_type_starts_as_told_and_shows_every_variable(
+    name: str, backend: Backend, open_session: Callable[..., Session]
+) -> None:
+    """Sample 0 of each variable is its initial value, also where cells differ; v follows the constant current."""
+    needs_dynamics(backend)
+    model: Definition = getattr(standard_cells, name).definition
+    if name not in backend.models and not backend.capabilities.equations:
+        pytest.xfail(backend.capabilities.missing.get(name, f"{backend.title} has no {name}"))
+    values: dict[str, Value] = {
+        key: Ragged.from_list([p.default.value] * 2) if p.is_array else p.default for key, p in model.parameters.items()
+    }
+    if "i_offset" in values:
+        values["i_offset"] = np.array([0.0, 0.002])
+    states: dict[str, Any] = {key: state.initial for key, state in model.states.items()}
+    states["v"] = np.array([-66.0, -64.5])
+    population = PopulationSpec(0, name, model, 2, 0, values, states)
+    recordings = [record(population, variable, k) for k, variable in enumerate(model.recordable)]
+    session = open_session(population, *recordings)
+    session.advance(7)
+    for recording in recordings[1:]:
+        samples = session.collect(recording.id)
+        assert not isinstance(samples, Spikes)
+        assert samples.shape == (8, 2) and np.isfinite(samples).all()
+        np.testing.assert_allclose(samples[0], np.broadcast_to(states[recording.variable], 2), rtol=1e-12)
+    v = session.collect(model.recordable.index("v"))
+    np.testing.assert_array_equal(session.read_cells(0, "v"), np.asarray(v)[-1])
+    assert (np.diff(np.asarray(v), axis=0) != 0.0).any()

@@ -33,7 +33,7 @@ def test_everything_that_is_impossible_is_named_at_once(build: Any, part: Any, o
     one = build.population("IF_curr_exp", init={"isyn_exc": 0.3})
     two = build.population("IF_cond_exp", v_reset=-40.0)
     session = open_session()
-    with pytest.raises(CapabilityError, match=r"initial value of isyn_exc .*iaf_psc_exp.* v_reset must be below"):
+    with pytest.raises(CapabilityError, match=r"initial value of isyn_exc .*iaf_psc_exp.* NEST needs v_reset below"):
         session.build(part(one, two))
     assert nest.network_size == 0
 
@@ -127,7 +127,7 @@ def test_models_without_precise_times_stay_on_the_grid(build: Any, part: Any, op
 
 def test_precise_models_refuse_what_nest_refuses(build: Any, part: Any, backend: Any) -> None:
     cells = build.population("IF_curr_exp", tau_refrac=0.0)
-    with pytest.raises(CapabilityError, match="tau_refrac must be at least a time step"):
+    with pytest.raises(CapabilityError, match="needs a tau_refrac of at least a time step"):
         backend.check(part(cells), settings(spike_precision="off_grid"))
     backend.check(part(cells), settings())
 
