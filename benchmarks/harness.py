@@ -26,7 +26,7 @@ def arguments(description: str | None, backends: str = "reference,nest", repeats
     parser.add_argument("--backends", default=backends, help=f"of this package, separated by commas ({backends})")
     parser.add_argument("--repeats", type=int, default=repeats, help=f"measurements; the median counts ({repeats})")
     parser.add_argument("--make-peers", metavar="DIR", type=Path, help="make or use an environment with PyNN 0.13")
-    parser.add_argument("--pynn-python", metavar="PATH", help="interpreter of an environment with PyNN 0.13")
+    parser.add_argument("--pynn-python", "--pynn", metavar="PATH", help="interpreter of an environment with PyNN 0.13")
     options = parser.parse_args()
     options.runs = {name: (sys.executable, name) for name in options.backends.split(",") if name}
     if options.make_peers is not None:

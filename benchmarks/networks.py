@@ -106,25 +106,99 @@ BUILD_KINDS = ("fixed_probability", "random_weights", "fixed_number_pre", "all_t
 
 
 def get_set(sim: Any, size: int) -> dict[str, float]:
-    """Seconds for reading and writing one projection of size*size/10 connections and the parameters of `size` cells."""
+    """Seconds for reading and writing one projection of size*size/10 connections and the parameters of `size` cells.
+
+    A backend may keep a change until the network next runs, so `..._and_step_s` also has one time step.
+    """
     pre, post = _square(sim, size)
     synapse = sim.StaticSynapse(weight=0.001, delay=1.0)
     projection = sim.Projection(pre, post, sim.FixedProbabilityConnector(0.1), synapse)
     sim.run(0.1)
     weights = RandomDistribution("uniform", low=0.001, high=0.002)
     constants = RandomDistribution("uniform", low=10.0, high=20.0)
+
+    def and_step(action: Any) -> None:
+        action()
+        sim.run(0.1)
+
     actions = {
+        "projection_get_list_first_s": lambda: projection.get(["weight", "delay"], format="list"),
         "projection_get_list_s": lambda: projection.get(["weight", "delay"], format="list"),
         "projection_get_array_s": lambda: projection.get("weight", format="array"),
         "projection_set_number_s": lambda: projection.set(weight=0.002),
+        "projection_set_number_and_step_s": lambda: and_step(lambda: projection.set(weight=0.003)),
         "projection_set_random_s": lambda: projection.set(weight=weights),
+        "projection_set_random_and_step_s": lambda: and_step(lambda: projection.set(weight=weights)),
+        "projection_get_array_after_set_s": lambda: projection.get("weight", format="array"),
+        "population_set_number_s": lambda: post.set(tau_m=15.0),
         "population_set_random_s": lambda: post.set(tau_m=constants),
         "population_get_s": lambda: post.get("tau_m"),
     }
-    result = {}
+    result: dict[str, float] = {"connections": projection.size()}
     for name, action in actions.items():
         start = time.perf_counter()
         action()
         result[name] = time.perf_counter() - start
     sim.end()
+    return result
+
+
+def get_data(sim: Any, cells: int, samples: int) -> dict[str, float]:
+    """Seconds for the recorded potentials of `cells` cells, `samples` of each, and for their spikes, as Neo blocks."""
+    sim.setup(timestep=0.1, min_delay=0.1)
+    # A small one first: loading of libraries does not grow with the data.
+    others = sim.Population(2, sim.IF_cond_exp())
+    population = sim.Population(cells, sim.IF_cond_exp(i_offset=RandomDistribution("uniform", low=0.5, high=1.5)))
+    others.record("v")
+    population.record(["spikes", "v"])
+    sim.run(0.1 * (samples - 1))
+    others.get_data()
+    result: dict[str, float] = {}
+    for name, variables in (("v_first", "v"), ("v", "v"), ("spikes", "spikes"), ("all", "all")):
+        start = time.perf_counter()
+        block = population.get_data(variables)
+        result[f"get_data_{name}_s"] = time.perf_counter() - start
+    segment = block.segments[0]
+    result["samples"] = segment.analogsignals[0].shape[0]
+    result["spikes"] = sum(len(train) for train in segment.spiketrains)
+    sim.end()
+    return result
+
+
+def stdp(sim: Any, synapses: int, static: int = 0) -> dict[str, float]:
+    """1 s of cells that fire at 10 Hz with 1000 STDP synapses each (fewer in a small network), driven at 10 Hz.
+
+    Both sides fire independently, so that every synapse sees ten spikes of each; weights are too small to matter.
+    """
+    import gc
+
+    indegree = min(1000, int(synapses**0.5))
+    cells = synapses // indegree
+    sim.setup(timestep=0.1, min_delay=0.1, max_delay=1.5)
+    source = sim.Population(cells, sim.SpikeSourcePoisson(rate=10.0))
+    drive = sim.Population(cells, sim.SpikeSourcePoisson(rate=10.0))
+    post = sim.Population(cells, sim.IF_curr_exp(tau_syn_E=0.1, tau_refrac=5.0))
+    post.record("spikes")
+    sim.Projection(drive, post, sim.OneToOneConnector(), sim.StaticSynapse(weight=500.0, delay=0.1))
+    rule = sim.SpikePairRule(tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.012)
+    plastic = sim.STDPMechanism(rule, sim.AdditiveWeightDependence(w_max=2e-4), weight=1e-4, delay=1.5)
+    synapse = sim.StaticSynapse(weight=1e-4, delay=1.5) if static else plastic
+    start = time.perf_counter()
+    projection = sim.Projection(source, post, sim.FixedNumberPreConnector(indegree), synapse)
+    sim.run(0.1)
+    built = time.perf_counter()
+    sim.run(1000.0)
+    ran = time.perf_counter()
+    weights = projection.get("weight", "list", with_address=False)
+    got = time.perf_counter()
+    result = {
+        "connect_and_build_s": built - start,
+        "run_s": ran - built,
+        "get_weights_s": got - ran,
+        "connections": len(weights),
+        "mean_weight": sum(weights) / len(weights),
+        "rate_hz": post.mean_spike_count() / 1.0001,
+    }
+    sim.end()
+    gc.collect()
     return result

@@ -1,14 +1,21 @@
 """Settings of Sphinx, and tables that the documentation takes from the package itself, so that they cannot differ.
 
-A line ``<!-- table: NAME -->`` in a page is replaced when the documentation is built.
+A line ``<!-- table: NAME -->`` in a page is replaced when the documentation is built; the pages of the models, in
+models/, are written then.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
+
+# Sphinx does not import its configuration from a package.
+sys.path.insert(0, str(Path(__file__).parent))
+import model_pages
 
 project = "pynn-core"
 author = "The pynn-core developers"
@@ -18,6 +25,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "pynn-core"
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
 myst_links_external_new_tab = True
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
@@ -37,7 +45,18 @@ _FLAGS = {
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("builder-inited", _write_model_pages)
+    app.connect("env-get-outdated", _pages_with_tables)
     app.connect("source-read", _insert_tables)
+
+
+def _write_model_pages(app: Any) -> None:
+    model_pages.write_pages(Path(app.srcdir) / "models", _backends())
+
+
+def _pages_with_tables(app: Any, env: Any, *pages: set[str]) -> list[str]:
+    # Their source stays the same when the package changes.
+    return [page for page in env.found_docs if _PLACE.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
 
 
 def _insert_tables(app: Any, page: str, source: list[str]) -> None:
@@ -95,56 +114,9 @@ def missing() -> str:
     return _table(["backend", "what", "why"], rows)
 
 
-def _standard_models(module: Any) -> list[Any]:
-    from pyNN.models import BaseModelType
-
-    return [
-        model
-        for name, model in vars(module).items()
-        if isinstance(model, type)
-        and issubclass(model, BaseModelType)
-        and model.__module__ == module.__name__
-        and not name.startswith("_")
-    ]
-
-
-def _describe(model: Any) -> str:
-    definition = model.definition
-    parts = [f"### {definition.name}", (model.__doc__ or "").strip().splitlines()[0]]
-    rows = [[f"`{n}`", f"`{p.default}`", p.unit, p.doc] for n, p in definition.parameters.items()]
-    parts.append(_table(["parameter", "default", "unit", "meaning"], rows))
-    states = [[f"`{n}`", s.initial, s.unit, s.doc] for n, s in definition.states.items() if s.recordable]
-    if states:
-        parts.append(_table(["state (recordable)", "initial", "unit", "meaning"], states))
-    if definition.equations:
-        text = "\n".join(line.strip() for line in definition.equations.strip().splitlines())
-        arrivals = "\n".join(f"on {name} spike: {receptor.on_spike}" for name, receptor in definition.receptors.items())
-        rules = f"threshold: {definition.threshold}\nreset: {definition.reset}\nrefractory for: {definition.refractory}"
-        parts.append(f"```text\n{text}\n{arrivals}\n{rules}\n```")
-    if definition.literature:
-        parts.append(f"Literature: {definition.literature}.")
-    return "\n\n".join(parts)
-
-
-def cells() -> str:
-    """Every standard cell type with its equations."""
-    from pyNN.standardmodels import cells as module
-
-    return "\n\n".join(_describe(model) for model in _standard_models(module))
-
-
-def synapses() -> str:
-    """Every standard synapse type."""
-    from pyNN.standardmodels import synapses as module
-
-    return "\n\n".join(_describe(model) for model in _standard_models(module))
-
-
-def currents() -> str:
-    """Every standard current source."""
-    from pyNN.standardmodels import electrodes as module
-
-    return "\n\n".join(_describe(model) for model in _standard_models(module))
+def models() -> str:
+    """Every model by kind, with a link to its page."""
+    return model_pages.index(_backends())
 
 
 def connectors() -> str:
@@ -166,8 +138,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "capabilities": capabilities,
     "options": options,
     "missing": missing,
-    "cells": cells,
-    "synapses": synapses,
-    "currents": currents,
+    "models": models,
     "connectors": connectors,
 }

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 # Before matplotlib is imported by anything: a test has no screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# The same examples in every run, and no time limit for one, which would depend on the machine's load. Fresh ones are
+# drawn with `pytest --hypothesis-profile random`.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "random", hypothesis.settings.get_profile("repeatable"), derandomize=False, print_blob=True
+)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -15,4 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "requires(*capabilities): fields of pyNN.backend.Capabilities that the backend must have; "
         "elsewhere the test is expected to fail",
+    )
+    config.addinivalue_line(
+        "markers",
+        "trap(*keys): rows of docs/traps.md, where PyNN goes wrong, that the test shows us to get right",
     )

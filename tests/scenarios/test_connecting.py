@@ -110,11 +110,13 @@ def test_connections_by_rule_are_ordered_by_post_then_pre(sim, name, expected):
     assert pairs(build(sim, name, None)) == expected
 
 
+@pytest.mark.trap("D43")
 def test_no_mutual_makes_one_direction_of_each_pair(sim):
     found = pairs(build(sim, "all, no mutual", None))
     assert sorted(tuple(sorted(pair)) for pair in found) == list(itertools.combinations(range(6), 2))
 
 
+@pytest.mark.trap("D43")
 def test_fixed_numbers_are_met(sim):
     cells = group(sim, 10)
     for connector, axis in ((sim.FixedNumberPreConnector(4), 1), (sim.FixedNumberPostConnector(4), 0)):
@@ -127,6 +129,7 @@ def test_fixed_numbers_are_met(sim):
     assert set(np.bincount([i for i, j in many if j == 4])) <= {2, 3} and len(many) == 230
 
 
+@pytest.mark.trap("D12")
 def test_total_number_keeps_its_promises(sim):
     """Trap D12."""
     cells = group(sim)
@@ -142,6 +145,7 @@ def test_total_number_keeps_its_promises(sim):
         )
 
 
+@pytest.mark.trap("D12")
 def test_one_to_one_needs_equal_sizes(sim):
     """Trap D12."""
     cells = group(sim)
@@ -151,6 +155,7 @@ def test_one_to_one_needs_equal_sizes(sim):
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.7, float("nan"), "often"])
+@pytest.mark.trap("D12")
 def test_impossible_probabilities_are_refused(sim, p):
     """Trap D12."""
     cells = group(sim)
@@ -159,6 +164,7 @@ def test_impossible_probabilities_are_refused(sim, p):
 
 
 @pytest.mark.parametrize("row", [(0, 6), (6, 0), (-1, 0), (0, -1), (0.5, 1)])
+@pytest.mark.trap("D11")
 def test_rows_that_name_no_cell_are_refused(sim, row):
     """Trap D11."""
     cells = group(sim)
@@ -166,6 +172,7 @@ def test_rows_that_name_no_cell_are_refused(sim, row):
         sim.Projection(cells, cells, sim.FromListConnector([(0, 0), row]))
 
 
+@pytest.mark.trap("D11")
 def test_lists_with_weights_of_the_wrong_sign_are_refused(sim):
     """Trap D11."""
     cells = group(sim)
@@ -177,6 +184,7 @@ def test_lists_with_weights_of_the_wrong_sign_are_refused(sim):
 
 
 @pytest.mark.parametrize("name", list(CONNECTORS))
+@pytest.mark.trap("D17")
 def test_a_single_presynaptic_cell(sim, name):
     """Trap D17: a population of size 1 is like any other."""
     sim.setup(timestep=0.1)
@@ -199,6 +207,7 @@ def test_a_single_presynaptic_cell(sim, name):
     assert np.array_equal([w for *_, w in projection.get("weight", "list")], np.full(len(projection), 0.1))
 
 
+@pytest.mark.trap("D2", "U5")
 def test_unseeded_connectors_differ_from_each_other(sim):
     """Trap D2."""
     cells = group(sim, 20)
@@ -223,6 +232,7 @@ def test_the_seed_of_setup_decides_on_unseeded_connectors(sim):
     assert made(1) == made(1) != made(2)
 
 
+@pytest.mark.trap("D1")
 def test_a_shared_generator_gives_independent_values(sim):
     """Trap D1: weights, delays, connections and two projections from one rng."""
     cells = group(sim, 30)
@@ -300,6 +310,7 @@ def test_an_index_based_value_knows_its_projection(sim):
     assert projection.get("weight", "list") == [(0, 0, 3.0), (1, 1, 2.0), (2, 2, 1.0)]
 
 
+@pytest.mark.trap("D23")
 def test_a_connection_set(sim):
     csa = pytest.importorskip("csa")
     cells = group(sim)

@@ -50,6 +50,7 @@ def source_of(sim, name):
 @pytest.mark.requires("dynamics")
 @pytest.mark.parametrize("min_delay", [0.1, 1.0])
 @pytest.mark.parametrize("name", ["dc", "ac", "step"])
+@pytest.mark.trap("D8")
 def test_currents_have_their_closed_form(sim, name, min_delay):
     """Trap D8: the potential first differs one step after the start, whatever min_delay is."""
     cells = passive(sim, min_delay=min_delay)
@@ -63,6 +64,7 @@ def test_currents_have_their_closed_form(sim, name, min_delay):
 
 
 @pytest.mark.requires("dynamics")
+@pytest.mark.trap("D8")
 def test_a_current_from_zero_acts_on_the_first_step(sim):
     cells = passive(sim, min_delay=1.0)
     sim.DCSource(amplitude=0.4).inject_into(cells)
@@ -123,6 +125,7 @@ def test_several_currents_and_one_current_twice_add_up(sim):
 
 @pytest.mark.requires("dynamics")
 @pytest.mark.parametrize("min_delay", [0.1, 1.0])
+@pytest.mark.trap("U7")
 def test_a_source_is_changed_between_runs(sim, min_delay):
     cells = passive(sim, 2, min_delay=min_delay)
     source = sim.DCSource(amplitude=0.1)
@@ -138,6 +141,26 @@ def test_a_source_is_changed_between_runs(sim, min_delay):
     v = potentials(cells)
     assert np.allclose(v[:, 0], response(current), rtol=0, atol=1e-11)
     assert np.allclose(v[:, 1], response(np.r_[np.zeros(100), np.full(50, 0.7)]), rtol=0, atol=1e-11)
+
+
+@pytest.mark.requires("dynamics")
+@pytest.mark.parametrize("min_delay", [0.1, 1.0])
+def test_a_source_is_changed_while_running(sim, min_delay):
+    """A callback's change acts on the step that begins at its time, in the cells as in the record."""
+    cells = passive(sim, 2, min_delay=min_delay)
+    source = sim.DCSource(amplitude=0.0)
+    source.inject_into(cells[:1])
+    source.record()
+
+    def ramp(t):
+        source.amplitude = 0.1 * t
+        return t + 2.5
+
+    sim.run(10.0, callbacks=[ramp])
+    current = np.repeat([0.0, 0.25, 0.5, 0.75], 25)
+    assert np.allclose(source.get_data().magnitude[:-1, 0], current, rtol=0, atol=1e-12)
+    v = potentials(cells)
+    assert np.allclose(v[:, 0], response(current), rtol=0, atol=1e-10) and (v[:, 1] == -65.0).all()
 
 
 @pytest.mark.requires("dynamics")

@@ -43,6 +43,7 @@ def test_a_tuple_of_sizes_puts_cells_on_a_grid(sim, size, expected):
 
 
 @pytest.mark.parametrize("size", [5, np.int64(5), np.int32(5)])
+@pytest.mark.trap("D35")
 def test_a_whole_number_of_any_kind_is_a_size(sim, size):
     sim.setup()
     cells = sim.Population(size, sim.IF_curr_exp())
@@ -101,6 +102,7 @@ def test_labels_are_numbered_in_each_simulation_anew(sim):
         assert names == ["population0", "me"]
 
 
+@pytest.mark.trap("D29")
 def test_a_cell_type_class_is_accepted(sim):
     """Trap D29: also without parameters."""
     sim.setup()
@@ -174,6 +176,7 @@ def test_a_wrong_set_changes_nothing(sim):
         cells.get("tau_mm")
 
 
+@pytest.mark.trap("D1")
 def test_the_same_distribution_gives_two_populations_different_values(sim):
     """Trap D1: copies of the generator must not make independent values equal."""
     sim.setup()
@@ -208,6 +211,7 @@ def test_drawn_parameters_are_the_same_on_every_backend(sim):
 # --- initial values -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.trap("D3")
 def test_initial_values_are_the_first_sample(sim):
     """Trap D3: also random ones, however often the data are asked for."""
     sim.setup()
@@ -269,6 +273,7 @@ def test_a_cell_has_its_parameters_as_attributes(sim):
     assert cells.nearest((0.9, 2.1, 3.0)) == cell
 
 
+@pytest.mark.trap("D14", "D34")
 def test_a_typo_on_a_cell_is_an_error(sim):
     """Traps D14 and D34."""
     sim.setup()
@@ -280,6 +285,7 @@ def test_a_typo_on_a_cell_is_an_error(sim):
     assert not hasattr(cell, "tau_mm") and hasattr(cell, "tau_m")
 
 
+@pytest.mark.trap("D34")
 def test_ids_are_numbers_to_numpy_and_pickle(sim):
     """Trap D34; and what is computed from ids is no id."""
     import pickle
@@ -299,6 +305,7 @@ def test_ids_are_numbers_to_numpy_and_pickle(sim):
 
 
 @pytest.mark.requires("dynamics")
+@pytest.mark.trap("D13")
 def test_set_initial_value_acts(sim):
     """Trap D13: v relaxes from it, v(t) = v_rest + (v0 - v_rest) exp(-t/tau_m)."""
     sim.setup()
@@ -406,6 +413,7 @@ def test_a_sample_has_different_cells_and_follows_its_generator(sim):
         cells.sample(21)
 
 
+@pytest.mark.trap("D35", "U10")
 def test_empty_populations_and_views_do_everything_with_no_cells(sim):
     sim.setup()
     none = sim.Population(0, sim.IF_curr_exp())

@@ -81,6 +81,7 @@ def test_arrays(sim, built):
 @pytest.mark.parametrize(
     "mode, expected", [("sum", 0.8), ("first", 0.4), ("last", 0.1), ("min", 0.1), ("max", 0.4)]
 )
+@pytest.mark.trap("D9")
 def test_several_connections_of_a_pair(sim, built, mode, expected):
     """Trap D9."""
     rows = [(0, 1, 0.4, 1.0), (1, 1, 0.7, 1.0), (0, 1, 0.3, 2.0), (0, 1, 0.1, 3.0)]
@@ -99,6 +100,7 @@ def test_several_connections_of_a_pair(sim, built, mode, expected):
 
 
 @pytest.mark.requires("dynamics")
+@pytest.mark.trap("D9")
 def test_every_connection_of_a_pair_acts(sim):
     """Trap D9: 0.1 and 0.3 with delays of 1 and 2 ms arrive one by one."""
     sim.setup(timestep=0.1)
@@ -111,6 +113,7 @@ def test_every_connection_of_a_pair_acts(sim):
     assert np.allclose(v[[19, 20, 29, 30]], [0.0, 0.1, 0.1, 0.9], rtol=0, atol=1e-4)
 
 
+@pytest.mark.trap("D37")
 def test_indexing_and_iteration(sim, built):
     """Trap D37."""
     projection = prepare(sim, built)
@@ -206,6 +209,7 @@ def test_set_delay_after_a_run_acts_or_is_refused(sim):
 @pytest.mark.requires("dynamics")
 @pytest.mark.parametrize("min_delay", [0.1, 1.0])
 @pytest.mark.parametrize("kind, sign", [("IF_curr_delta", 1), ("IF_curr_delta", -1)])
+@pytest.mark.trap("D8")
 def test_a_changed_weight_acts_on_spikes_that_arrive_later(sim, min_delay, kind, sign):
     """Trap D8."""
     sim.setup(timestep=0.1, min_delay=min_delay, max_delay=2.0)
@@ -224,6 +228,7 @@ def test_a_changed_weight_acts_on_spikes_that_arrive_later(sim, min_delay, kind,
 # --- save ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.trap("D40")
 def test_saved_lists(sim, built, tmp_path):
     """Trap D40: a single name is one column."""
     projection = prepare(sim, built)
@@ -266,6 +271,7 @@ def test_saved_arrays(sim, tmp_path):
         ("IF_curr_exp", float("nan"), None, None),
     ],
 )
+@pytest.mark.trap("U1")
 def test_the_sign_of_a_weight_and_the_receptor_must_fit(sim, kind, weight, receptor, expected):
     sim.setup()
     cells = sim.Population(2, getattr(sim, kind)())
@@ -285,6 +291,7 @@ def test_the_sign_of_a_weight_and_the_receptor_must_fit(sim, kind, weight, recep
 
 @pytest.mark.requires("dynamics")
 @pytest.mark.parametrize("kind", ["IF_curr_exp", "IF_curr_alpha", "IF_curr_delta", "IF_cond_exp", "IF_cond_alpha"])
+@pytest.mark.trap("U1")
 def test_excitation_depolarises_and_inhibition_hyperpolarises(sim, kind):
     sim.setup(timestep=0.1)
     source = sim.Population(1, sim.SpikeSourceArray(spike_times=[2.0]))
@@ -314,6 +321,7 @@ def test_unknown_receptors_and_targets_without_receptors_are_refused(sim):
     assert sim.script.simulation.projections == []
 
 
+@pytest.mark.trap("D32")
 def test_delays_are_rounded_to_the_grid_with_a_warning(sim):
     """Trap D32."""
     sim.setup(timestep=0.1)
@@ -330,6 +338,7 @@ def test_delays_are_rounded_to_the_grid_with_a_warning(sim):
     "delay, match",
     [(0.5, "min_delay"), (15.0, "max_delay"), (0.0, "time step"), (-1.0, "time step"), (np.inf, "finite")],
 )
+@pytest.mark.trap("D32")
 def test_delays_outside_their_range_are_refused(sim, delay, match):
     """Trap D32."""
     sim.setup(timestep=0.1, min_delay=1.0, max_delay=5.0)
@@ -350,6 +359,7 @@ def test_no_delay_means_the_smallest(sim):
     assert projection.get("delay", "list", with_address=False) == pytest.approx([0.7] * 9, abs=1e-12)
 
 
+@pytest.mark.trap("D43")
 def test_weights_and_delays_by_distance_list_array_and_distribution(sim):
     """Trap D43: documented values that the synapse type takes."""
     sim.setup(timestep=0.1)

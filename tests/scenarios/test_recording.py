@@ -61,6 +61,7 @@ def test_sampling_interval_keeps_every_nth_sample(sim):
     assert np.array_equal(v.magnitude, signal(cells).magnitude[::5])
 
 
+@pytest.mark.trap("D39", "U9")
 def test_two_variables_with_their_own_intervals(sim):
     """Trap D39: each signal has its own time axis."""
     sim.setup(timestep=0.1)
@@ -127,6 +128,7 @@ def test_record_none_stops_recording(sim):
     assert all(not s.analogsignals and not len(s.spiketrains) for s in block.segments)
 
 
+@pytest.mark.trap("D35")
 def test_get_data_before_run(sim):
     """Trap D35: there is one sample, the initial state."""
     sim.setup()
@@ -154,6 +156,7 @@ def test_recording_from_the_middle_of_a_run(sim):
     assert all(float(t.t_start.rescale("ms")) == 10.0 for t in cells.get_data().segments[0].spiketrains)
 
 
+@pytest.mark.trap("U8")
 def test_clear_starts_anew_at_the_present_time(sim):
     sim.setup()
     cells, whole = firing(sim), firing(sim)
@@ -223,6 +226,7 @@ def test_the_block_says_what_it_is(sim):
 
 
 @pytest.mark.parametrize("suffix", ["pkl", "nix", "h5", "mat", "nwb"])
+@pytest.mark.trap("D27")
 def test_written_files_hold_the_data(sim, tmp_path, suffix):
     import neo
 
@@ -329,6 +333,7 @@ def test_an_analytic_spike_time(sim):
     assert v[278] == -65.0 and v[277] < -50.0
 
 
+@pytest.mark.trap("D39")
 def test_a_population_made_after_a_run(sim):
     """Trap D39."""
     sim.setup()

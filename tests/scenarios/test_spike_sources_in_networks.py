@@ -17,6 +17,7 @@ def trains(cells, segment=-1):
 
 @pytest.mark.requires("dynamics")
 @pytest.mark.parametrize("min_delay", [0.1, 0.5, 2.0])
+@pytest.mark.trap("D7")
 def test_early_spikes_are_not_lost(sim, min_delay):
     """Trap D7: spikes at 0, before and at min_delay are recorded and arrive."""
     sim.setup(timestep=0.1, min_delay=min_delay, max_delay=3.0)
@@ -53,6 +54,7 @@ def test_first_effect_of_a_spike(sim):
 
 
 @pytest.mark.requires("dynamics")
+@pytest.mark.trap("D38")
 def test_spikes_between_steps_and_several_in_one_step(sim):
     """Times are rounded to the nearest step; two spikes in one step act twice (trap D38)."""
     sim.setup(timestep=0.1)
