@@ -47,6 +47,8 @@ class Receptor:
     """Executed when a spike arrives, e.g. "gsyn_exc += weight"."""
     sign: int = 1
     """+1: weights must be >= 0; -1: <= 0; 0: any."""
+    time_constant: str = ""
+    """The parameter (ms) with which the effect of a spike decays; "" where there is none."""
 
     @property
     def kind(self) -> str:
@@ -65,12 +67,26 @@ class Definition:
     """One statement a line: `dx/dt = expr : unit (flags)`, `x = expr : unit`; `i_inj` (nA) is injected current."""
     threshold: str = ""
     reset: str = ""
+    threshold_within_step: bool = False
+    """Whether the threshold is tested within steps too, for models whose spikes diverge: see pyNN.equations.kernels."""
     refractory: str = ""
-    """The parameter (ms) for how long a spike holds the cell: variables flagged (unless refractory) stand still."""
+    """For how long (ms; parameters) a spike holds the cell: variables flagged (unless refractory) stand still."""
     source: str = ""
-    """For spike sources: "array" or "poisson" (pyNN.spike_sources makes the trains); "" for cells with dynamics."""
+    """For spike sources: the kind of train, "array", "poisson" ... (pyNN.spike_sources); "" for cells with dynamics."""
     injectable: bool = True
     literature: str = ""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """Composed cell types: name of the neuron's component type under "", of each receptor's under its name."""
+    on_pre: str = ""
+    """Synapse types: statements executed when a presynaptic spike arrives at the synapse."""
+    on_post: str = ""
+    """Synapse types: statements executed when a postsynaptic spike arrives at the synapse."""
+    transmitted: str = "weight"
+    """Synapse types: what a presynaptic spike passes on to the receptor, evaluated after `on_pre`."""
+    coupling: str = ""
+    """Electrical synapses: the current (nA) into the postsynaptic cell, in terms of v_pre, v_post and parameters."""
+    magnitudes: tuple[str, ...] = ()
+    """Synapse types: parameters of which the statements see the absolute value; the weight keeps its sign."""
 
     @property
     def units(self) -> dict[str, str]:
@@ -150,6 +166,7 @@ class BaseCellType(BaseModelType):
     receptors: ClassVar[Mapping[str, Receptor]] = {}
     equations: ClassVar[str] = ""
     threshold: ClassVar[str] = ""
+    threshold_within_step: ClassVar[bool] = False
     reset: ClassVar[str] = ""
     refractory: ClassVar[str] = ""
     source: ClassVar[str] = ""
@@ -179,6 +196,7 @@ class BaseCellType(BaseModelType):
             receptors=dict(cls.receptors),
             equations=cls.equations,
             threshold=cls.threshold,
+            threshold_within_step=cls.threshold_within_step,
             reset=cls.reset,
             refractory=cls.refractory,
             source=cls.source,
@@ -192,27 +210,130 @@ class BaseCellType(BaseModelType):
 
 
 class BaseSynapseType(BaseModelType):
-    """A synapse type: parameters, of which `weight` and `delay` always exist."""
+    """A synapse type: parameters, of which `weight` always exists and `delay` unless it is electrical.
 
+    What changes from spike to spike are `states` and `weight`. `equations` say how states evolve between the spikes
+    (flags: (pre) or (post), one value for each presynaptic or postsynaptic cell); `on_pre` and `on_post` are statements
+    that a spike executes when it arrives at the synapse, and `transmitted` is what then goes to the receptor.
+    """
+
+    states: ClassVar[Mapping[str, State]] = {}
+    equations: ClassVar[str] = ""
+    on_pre: ClassVar[str] = ""
+    on_post: ClassVar[str] = ""
+    transmitted: ClassVar[str] = "weight"
+    coupling: ClassVar[str] = ""
+    magnitudes: ClassVar[tuple[str, ...]] = ()
+    literature: ClassVar[str] = ""
     connection_type: ClassVar[str | None] = None
     delay_variable: ClassVar[str] = "delay"
     weight_variable: ClassVar[str] = "weight"
     has_presynaptic_components: ClassVar[bool] = False
 
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        # A subclass that only changes defaults is still the model it derives from.
+        own = {"states", "equations", "on_pre", "on_post", "transmitted", "coupling"} & set(cls.__dict__)
+        name = cls.__name__
+        if not own and cls.__mro__[1].__dict__.get("definition") and cls.__mro__[1].__dict__.get("parameters"):
+            name = cls.__mro__[1].definition.name  # type: ignore[attr-defined]
+        return Definition(
+            name=name,
+            parameters=dict(cls.parameters),
+            states=dict(cls.states),
+            equations=cls.equations,
+            on_pre=cls.on_pre,
+            on_post=cls.on_post,
+            transmitted=cls.transmitted,
+            coupling=cls.coupling,
+            magnitudes=cls.magnitudes,
+            literature=cls.literature,
+        )
+
 
 class BaseCurrentSource(BaseModelType):
     """A source of current that is injected into cells."""
+
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        # A subclass that only changes defaults is still the model it derives from.
+        parents = (base for base in cls.__mro__[1:] if base.__dict__.get("parameters"))
+        parent: Any = next(parents, None)
+        return Definition(cls.__name__ if parent is None else parent.definition.name, dict(cls.parameters))
 
     def _inject(self, simulation: Any, ids: Any) -> None:
         raise NotImplementedError
 
 
+def _model_name(cls: type[BaseModelType], *own: str) -> str:
+    """The class's name; of a subclass that leaves all of `own` as they are, the name of the model it derives from."""
+    return cls.__name__ if set(own) & set(cls.__dict__) or not hasattr(cls, "definition") else cls.definition.name
+
+
 class BaseCellTypeComponent(BaseModelType):
-    """Part of a composed cell type."""
+    """Neuron part of a composed cell type: like a cell type, with `i_syn` (nA) for the current of its receptors."""
+
+    states: ClassVar[Mapping[str, State]] = {}
+    equations: ClassVar[str] = ""
+    threshold: ClassVar[str] = ""
+    threshold_within_step: ClassVar[bool] = False
+    reset: ClassVar[str] = ""
+    refractory: ClassVar[str] = ""
+    literature: ClassVar[str] = ""
+    injectable: ClassVar[bool] = True
+    recordable: ClassVar[list[str]] = ["spikes"]
+    receptor_types: ClassVar[tuple[str, ...]] = ()
+    conductance_based: ClassVar[bool | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.recordable = cls.definition.recordable
+
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        return Definition(
+            name=_model_name(cls, "equations"),
+            parameters=dict(cls.parameters),
+            states=dict(cls.states),
+            equations=cls.equations,
+            threshold=cls.threshold,
+            threshold_within_step=cls.threshold_within_step,
+            reset=cls.reset,
+            refractory=cls.refractory,
+            injectable=cls.injectable,
+            literature=cls.literature,
+        )
 
 
 class BasePostSynapticResponse(BaseModelType):
-    """Receptor part of a composed cell type."""
+    """Receptor part of a composed cell type: equations, what a spike does (`receptor`) and the `current` (nA).
+
+    `current` may name the membrane potential `v` of the neuron; current into the cell is positive.
+    """
+
+    states: ClassVar[Mapping[str, State]] = {}
+    equations: ClassVar[str] = ""
+    receptor: ClassVar[Receptor] = Receptor("nA", "")
+    current: ClassVar[str] = ""
+    literature: ClassVar[str] = ""
+    recordable: ClassVar[list[str]] = []
+    conductance_based: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.recordable = [name for name in cls.definition.recordable if name != "spikes"]
+        cls.conductance_based = cls.receptor.kind == "conductance"
+
+    @classmethod
+    def _make_definition(cls) -> Definition:
+        return Definition(
+            name=_model_name(cls, "equations"),
+            parameters=dict(cls.parameters),
+            states=dict(cls.states),
+            receptors={"": cls.receptor},
+            equations=cls.equations,
+            literature=cls.literature,
+        )
 
 
 class BaseIonChannelModel(BaseModelType):

@@ -1,8 +1,9 @@
 """A dry run: the whole front end, no dynamics."""
 
 from pyNN.common.namespace import *  # noqa: F403  the names that every backend has alike
+from pyNN.compat import Script
+from pyNN.compat.namespace import *  # noqa: F403
 from pyNN.mock.backend import MockBackend
-from pyNN.scripting import Script
 
 script = Script(MockBackend())
 

@@ -287,6 +287,8 @@ def _make_synapses(spec: ProjectionSpec) -> _Synapses:
     if spec.table is None:
         raise InternalError(f"Projection '{spec.label}' has no connection table, which check() refuses.")
     values: dict[str, float | FloatArray] = {name: np.array(v, dtype=float) for name, v in spec.table.columns.items()}
+    for name, state in spec.model.states.items():
+        values[name] = np.array(spec.initial_values.get(name, state.initial), dtype=float)
     return _Synapses(spec, values, spec.table.delay_steps)
 
 

@@ -1,7 +1,8 @@
 """NEST as the simulator."""
 
+from pyNN.common.namespace import *  # noqa: F403  the names that every backend has alike
 from pyNN.compat import Script
-from pyNN.compat.namespace import *  # noqa: F403  the names that every backend has alike
+from pyNN.compat.namespace import *  # noqa: F403
 from pyNN.nest import nestml as nestml
 from pyNN.nest.backend import NestBackend
 from pyNN.nest.cells import NativeCellType as NativeCellType

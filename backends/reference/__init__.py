@@ -6,8 +6,9 @@ from pyNN.installation import verify_imported
 verify_imported()
 
 from pyNN.common.namespace import *  # noqa: E402, F403  the names that every backend has alike
+from pyNN.compat import Script  # noqa: E402
+from pyNN.compat.namespace import *  # noqa: E402, F403
 from pyNN.reference.backend import ReferenceBackend  # noqa: E402
-from pyNN.scripting import Script  # noqa: E402
 
 script = Script(ReferenceBackend())
 

@@ -13,16 +13,37 @@ from pyNN.models import Definition
 from pyNN.parallel import Communicator
 from pyNN.specs import NetworkSpec
 
-_SOURCES = ("array", "poisson")
+_SOURCES = ("array", "poisson", "poisson with dead time", "gamma", "inhomogeneous gamma")
 _MODELS = (
     "IF_curr_exp",
     "IF_curr_alpha",
     "IF_curr_delta",
     "IF_cond_exp",
     "IF_cond_alpha",
+    "HH_cond_exp",
+    "IF_cond_exp_gsfa_grr",
+    "IF_facets_hardware1",
+    "EIF_cond_exp_isfa_ista",
+    "EIF_cond_alpha_isfa_ista",
+    "Izhikevich",
+    "GIF_cond_exp",
+    "PointNeuron",
     "SpikeSourceArray",
     "SpikeSourcePoisson",
+    "SpikeSourcePoissonRefractory",
+    "SpikeSourceGamma",
+    "SpikeSourceInhGamma",
     "StaticSynapse",
+    "TsodyksMarkramSynapse",
+    "SimpleStochasticSynapse",
+    "StochasticTsodyksMarkramSynapse",
+    "MultiQuantalSynapse",
+    "ElectricalSynapse",
+    "STDPMechanism(SpikePairRule, AdditiveWeightDependence)",
+    "STDPMechanism(SpikePairRule, MultiplicativeWeightDependence)",
+    "STDPMechanism(SpikePairRule, AdditivePotentiationMultiplicativeDepression)",
+    "STDPMechanism(SpikePairRule, GutigWeightDependence)",
+    "STDPMechanism(Vogels2011Rule, AdditiveWeightDependence)",
     "DCSource",
     "ACSource",
     "StepCurrentSource",
@@ -72,18 +93,32 @@ class ReferenceBackend:
                 raise CapabilityError(
                     f"{projection.label}: the reference backend draws no connections itself; leave out native=True."
                 )
-            extra = [n for n in projection.model.parameters if n not in _PLASTICITY_FREE]
-            if extra or projection.model.states or projection.model.equations:
-                raise NoModelAvailableError(
-                    f"The synapse type {projection.model.name} is not available on the reference backend; "
-                    "StaticSynapse is."
-                )
+            self._check_synapses(projection.model)
         smallest = part.min_delay_steps()
         if smallest is not None and smallest < 1:
             raise InvalidDelayError(f"A delay is under the time step of {settings.dt} ms.")
         for current in part.currents:
             if current.model.name not in self.models:
                 raise NoModelAvailableError(f"The current source {current.model.name} is not available here.")
+
+    def _check_synapses(self, model: Definition) -> None:
+        """Every synapse type that is described by its equations runs here."""
+        if model.coupling:
+            from pyNN.reference.coupling import check_coupling
+
+            check_coupling(model)
+            return
+        from pyNN.equations.synapses import needs_rule, rule
+
+        if needs_rule(model):
+            rule(model)
+            return
+        extra = [n for n in model.parameters if n not in _PLASTICITY_FREE]
+        if extra or model.states or model.equations:
+            raise NoModelAvailableError(
+                f"The synapse type {model.name} has no statements for spikes (on_pre, on_post), and the reference "
+                "backend simulates nothing but what a model says."
+            )
 
     def _check_cells(self, model: Definition) -> None:
         if model.source:

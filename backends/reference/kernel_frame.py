@@ -31,7 +31,12 @@ def _integers(address, size):
 @njit(error_model="numpy")
 def _inject(group, update_step):
     injected = _floats(group[INJECTED_ADDRESS], group[SIZE])
-    injected[:] = 0.0
+    if group[COUPLED_ADDRESS] != 0:
+        injected[:] = _floats(group[COUPLED_ADDRESS], group[SIZE])
+    else:
+        injected[:] = 0.0
+    if group[CURRENTS] == 0:
+        return
     currents = carray(_pointer(group[CURRENT_ADDRESS]), (group[CURRENTS], CURRENT_FIELDS), np.int64)
     offset = update_step - group[SIGNAL_START]
     for c in range(currents.shape[0]):
@@ -77,12 +82,13 @@ def kernel(address, first_step, count):
     spike_steps = _integers(group[SPIKE_STEP_ADDRESS], count * size)
     spike_cells = _integers(group[SPIKE_CELL_ADDRESS], count * size)
     for step in range(first_step + 1, first_step + 1 + count):
-        if group[CURRENTS] > 0:
+        if group[CURRENTS] > 0 or group[COUPLED_ADDRESS] != 0:
             _inject(group, step - 1)
         arrived = carray(
             _pointer(group[RING_ADDRESS] + (step & (group[SLOTS] - 1)) * row), (group[RECEPTORS], size), np.float64
         )
-        if update(size, states, refractory, arrived, injected, coefficients, flags, scratch) != 0:
+        key = group[RANDOM_KEY]
+        if update(size, states, refractory, arrived, injected, coefficients, flags, scratch, key, step) != 0:
             for cell in range(size):
                 if flags[cell] != 0:
                     spike_steps[spikes] = step

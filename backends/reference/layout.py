@@ -31,7 +31,10 @@ LOG_STEP_ADDRESS = 22  # int64: spikes for the recordings
 LOG_CELL_ADDRESS = 23
 LOG_COUNT = 24
 LOG_CAPACITY = 25  # 0: nobody records spikes
-GROUP_FIELDS = 26
+COUPLED_ADDRESS = 26  # float64 (3, size): gap junction currents mid-step, now and a step ago; 0: none
+COUPLED_FRESH = 27  # 1: there is no step before
+RANDOM_KEY = 28  # of the cells' random numbers, the bits of a uint64
+GROUP_FIELDS = 29
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -61,8 +64,72 @@ DELAY_ADDRESS = 7  # int32
 DELAY_STRIDE = 8
 ROUTE_FIELDS = 9
 
+# Gap junctions between two groups.
+COUPLING_SOURCE = 0  # row
+COUPLING_TARGET = 1
+COUPLING_SOURCE_V_ADDRESS = 2  # float64 (size,)
+COUPLING_TARGET_V_ADDRESS = 3
+COUPLINGS = 4
+COUPLING_PRE_ADDRESS = 5  # int64
+COUPLING_POST_ADDRESS = 6
+COUPLING_WEIGHT_ADDRESS = 7  # float64
+COUPLING_FIELDS = 8
+
 # What the driver keeps.
 STEP = 0
 TARGET_STEP = 1
 INTERVAL = 2
 CONTROL_FIELDS = 3
+
+# A queue: the spikes of one source group that synapses with a rule still have to see.
+QUEUE_GROUP = 0  # row of the source group
+QUEUE_STEP_ADDRESS = 1  # int64
+QUEUE_CELL_ADDRESS = 2
+QUEUE_COUNT = 3
+QUEUE_CAPACITY = 4
+QUEUE_FIELDS = 5
+
+# A history: the spikes of the cells of one target group, and the postsynaptic states after each.
+HISTORY_KERNEL = 0
+HISTORY_GROUP = 1  # address of the target group's record
+HISTORY_ENTRY_ADDRESS = 2  # float64 (cells, capacity, 1 + states): step and states; entry 0 precedes all spikes
+HISTORY_COUNT_ADDRESS = 3  # int64 (cells,)
+HISTORY_RECENT_ADDRESS = 4  # float64 (cells, 2 + states): steps of the last spike and of that before, states
+HISTORY_CAPACITY = 5
+HISTORY_LARGEST = 6  # count
+HISTORY_SCALAR_ADDRESS = 7
+HISTORY_TABLE_ADDRESS = 8
+HISTORY_TABLE_SIZE = 9
+HISTORY_KEY = 10
+HISTORY_GROUP_ROW = 11  # row of the target group
+HISTORY_FIELDS = 12
+
+# A pathway: a route whose synapses have a rule.
+PATHWAY_KERNEL = 0  # for presynaptic spikes
+PATHWAY_QUEUE = 1  # address of the queue's record
+PATHWAY_CURSOR = 2  # spikes of the queue that have been dealt with
+PATHWAY_LAG = 3  # steps after which a spike is dealt with
+PATHWAY_EARLY = 4  # 1: just before the next update
+PATHWAY_TARGET = 5  # address of the target group's record
+PATHWAY_RECEPTOR = 6
+PATHWAY_SOURCES = 7
+PATHWAY_START_ADDRESS = 8  # int64 (sources + 1,)
+PATHWAY_POST_ADDRESS = 9  # int32
+PATHWAY_WEIGHT_ADDRESS = 10  # float64
+PATHWAY_DELAY_ADDRESS = 11  # int32, (1,) or one a connection
+PATHWAY_SHIFT = 12  # whole steps by which spike times of source and target are compared
+PATHWAY_TIE = 13  # 1: of two spikes that arrive together the presynaptic one comes first
+PATHWAY_EXACT = 14  # 1: the shift is a whole number of steps
+PATHWAY_HISTORY = 15  # address of the history's record
+PATHWAY_ROW_STEP_ADDRESS = 16  # int64 (sources,): last spike
+PATHWAY_ROW_DONE_ADDRESS = 17  # int64 (sources,): last postsynaptic step that has been dealt with, less the shift
+PATHWAY_ROW_STATE_ADDRESS = 18  # float64 (sources, states)
+PATHWAY_STATE_ADDRESS = 19  # float64 (states, connections)
+PATHWAY_TOUCHED_ADDRESS = 20  # float64 (connections,): step to which the states belong
+PATHWAY_COLUMN_ADDRESS = 21  # int64 (columns,): addresses of float64 (connections,)
+PATHWAY_SCALAR_ADDRESS = 22  # float64
+PATHWAY_TABLE_ADDRESS = 23  # float64 (tables, size)
+PATHWAY_TABLE_SIZE = 24
+PATHWAY_KEY_ADDRESS = 25  # int64 (connections,)
+PATHWAY_KEY = 26
+PATHWAY_FIELDS = 27

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from pyNN.equations import kernels, store
 from pyNN.reference import layout
+from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
 from pyNN.reference.kernel_frame import FRAME
+from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
-from pyNN.reference.world import CellGroup, Group, World
+from pyNN.reference.world import CellGroup, Group, Projection, World
 from pyNN.specs import IntArray
 
 _LONGEST_INTERVAL = 1024
+# A history must hold a spike of every cell and step of an interval.
+_LONGEST_HISTORY_INTERVAL = 16
 _LARGEST_SPIKE_BUFFER = 1 << 22
 _LOG_SPIKES = 1 << 16
 
@@ -44,6 +48,11 @@ def _plain(values: Any, kind: Any) -> NDArray[Any]:
     return np.require(values, kind, ["C", "W"])
 
 
+def _addresses(owners: list[Any]) -> IntArray:
+    """Addresses of the owners' records."""
+    return np.array([owner.record.ctypes.data for owner in owners], dtype=np.int64)
+
+
 class NumbaEngine:
     """Runs a World in compiled code, from one chunk to the next."""
 
@@ -52,12 +61,31 @@ class NumbaEngine:
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
+        self._queues: dict[int, Queue] = {}
+        self._keepers: tuple[IntArray, IntArray, IntArray] = (_addresses([]), _addresses([]), _addresses([]))
+        self._couplings = np.zeros((0, layout.COUPLING_FIELDS), dtype=np.int64)
         self._rows: dict[int, int] = {}
         self._alive: list[Any] = []
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
         # Loads the machine code of the loop, or compiles it.
-        self._driver.drive(self._control, self._records, self._routes)
+        self._driver.drive(self._control, self._records, self._routes, *self._keepers, self._couplings)
+
+    def order(self, pre: NDArray[Any], size: int) -> tuple[IntArray, IntArray]:
+        """(starts of each source's row, positions in order of source, those of one source in their order)."""
+        starts = np.zeros(size + 2, dtype=np.int64)
+        order = np.empty(len(pre), dtype=np.int64)
+        source = _plain(pre, np.int32)
+        self._driver.count_sources(source, starts)
+        self._driver.positions(source, starts, order)
+        return starts[:-1], order
+
+    def make_synapses(
+        self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
+    ) -> CompiledSynapses:
+        synapses = CompiledSynapses(projection, parts, dt, step, seed, trial)
+        synapses.start(self)
+        return synapses
 
     def sort(self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int) -> Sorted:
         """Counting sort by source cell; connections of one source keep their order."""
@@ -93,6 +121,68 @@ class NumbaEngine:
         for source in world.sources:
             self._records[self._rows[id(source)], layout.SIZE] = source.size
         self._describe_routes(world)
+        self._describe_rules(world)
+        self._describe_couplings(world)
+
+    def _describe_rules(self, world: World) -> None:
+        """Records of queues, histories and pathways, which refer to those of groups."""
+        histories, pathways = [], []
+        base, width = self._records.ctypes.data, layout.GROUP_FIELDS * 8
+        for queue in self._queues.values():
+            queue.pathways = []
+        for synapses in world.ruled:
+            for history in synapses.histories.values():
+                history.record[layout.HISTORY_GROUP_ROW] = self._rows[id(history.target)]
+                history.describe(base + width * self._rows[id(history.target)])
+                histories.append(history)
+            for pathway in synapses.pathways:
+                if not len(pathway.posts):
+                    continue
+                queue = self._queues.setdefault(id(pathway.source), Queue(pathway.source))
+                if not pathway.in_queue:
+                    pathway.record[layout.PATHWAY_CURSOR] = queue.record[layout.QUEUE_COUNT]
+                    pathway.in_queue = True
+                queue.pathways.append(pathway)
+                history = synapses.histories.get(id(pathway.target))
+                pathway.describe(queue, history, base + width * self._rows[id(pathway.target)])
+                pathways.append(pathway)
+            synapses.described = True
+        used = [queue for queue in self._queues.values() if queue.pathways]
+        for queue in used:
+            queue.record[layout.QUEUE_GROUP] = self._rows[id(queue.source)]
+            queue.describe()
+        self._alive += [used, histories, pathways]
+        self._keepers = (_addresses(used), _addresses(histories), _addresses(pathways))
+        if histories:
+            self._interval = min(self._interval, _LONGEST_HISTORY_INTERVAL)
+
+    def _describe_couplings(self, world: World) -> None:
+        for current in world.coupled.values():
+            record = self._records[self._rows[id(current.group)]]
+            if current.group.size:
+                record[layout.COUPLED_ADDRESS] = self._address(current.values)
+                record[layout.COUPLED_FRESH] = int(current.fresh)
+        self._couplings = np.zeros((len(world.couplings), layout.COUPLING_FIELDS), dtype=np.int64)
+        for record, coupling in zip(self._couplings, world.couplings, strict=True):
+            record[layout.COUPLING_SOURCE] = self._rows[id(coupling.source)]
+            record[layout.COUPLING_TARGET] = self._rows[id(coupling.target)]
+            record[layout.COUPLING_SOURCE_V_ADDRESS] = self._address(coupling.source.row("v"))
+            record[layout.COUPLING_TARGET_V_ADDRESS] = self._address(coupling.target.row("v"))
+            record[layout.COUPLINGS] = len(coupling.pre)
+            record[layout.COUPLING_PRE_ADDRESS] = self._address(coupling.pre)
+            record[layout.COUPLING_POST_ADDRESS] = self._address(coupling.post)
+            record[layout.COUPLING_WEIGHT_ADDRESS] = self._address(coupling.weights)
+
+    def _make_room(self, world: World) -> None:
+        """Room for the spikes of an interval in queues and histories."""
+        for synapses in world.ruled:
+            for history in synapses.histories.values():
+                history.make_room(self._interval, world.current_step)
+        for queue in self._queues.values():
+            record = self._records[self._rows[id(queue.source)]]
+            waiting = int(record[layout.SPIKE_COUNT] - record[layout.CURSOR])
+            is_source = record[layout.KERNEL_ADDRESS] == 0
+            queue.make_room(waiting if is_source else queue.source.size * self._interval)
 
     def _address(self, array: NDArray[Any]) -> int:
         self._alive.append(array)
@@ -104,6 +194,7 @@ class NumbaEngine:
         coefficients = self._coefficients(group)
         group.injected[:] = 0.0
         record[layout.SIZE] = size
+        record[layout.RANDOM_KEY] = np.uint64(group.random_key).astype(np.int64)
         record[layout.SLOTS] = len(group.ring)
         record[layout.RECEPTORS] = len(group.analysis.receptors)
         record[layout.STATES] = len(group.analysis.states)
@@ -171,11 +262,17 @@ class NumbaEngine:
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
         self._control[:] = (world.current_step, until_step, self._interval)
-        done = False
-        while not done:
-            done = self._driver.drive(self._control, self._records, self._routes)
+        reason = 1
+        while reason:
+            reason = self._driver.drive(
+                self._control, self._records, self._routes, *self._keepers, self._couplings
+            )
             self._empty_logs(world)
             world.current_step = int(self._control[layout.STEP])
+            if reason == 2:
+                self._make_room(world)
+        for current in world.coupled.values():
+            current.fresh = current.fresh and world.current_step == world.chunk_start
         self._end_chunk(world)
 
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyNN.reference.eager_synapses import EagerSynapses
+from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import sort_by_source
-from pyNN.reference.world import CellGroup, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Projection, Route, SourceGroup, World
 from pyNN.specs import FloatArray, IntArray
 
 
@@ -13,6 +15,13 @@ class NumpyEngine:
     """Runs a World step by step in Python."""
 
     sort = staticmethod(sort_by_source)
+
+    def make_synapses(
+        self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
+    ) -> EagerSynapses:
+        synapses = EagerSynapses(projection, parts, dt, step, seed, trial)
+        synapses.start()
+        return synapses
 
     def prepare(self, group: CellGroup) -> None:
         return None
@@ -24,11 +33,18 @@ class NumpyEngine:
         self._deliver_sources(world, world.current_step)
         while world.current_step < until_step:
             step = world.current_step + 1
+            for synapses in world.ruled:
+                synapses.follow_early(world.current_step)
+            self._couple(world)
             spikes = {id(group): self._update(world, group, step) for group in world.cells}
             for source in world.sources:
                 spikes[id(source)] = source.train.at(step)
             for route in world.routes:
                 deliver(route, spikes[id(route.source)], step)
+            for synapses in world.ruled:
+                for owner in (*world.cells, *world.sources):
+                    synapses.add(owner, step, spikes[id(owner)])
+                synapses.follow(step)
             for group in world.cells:
                 self._record(world, group, step, spikes[id(group)])
             world.current_step = step
@@ -38,18 +54,39 @@ class NumpyEngine:
         for route in world.routes:
             if isinstance(route.source, SourceGroup):
                 deliver(route, route.source.train.at(step), step)
+        for synapses in world.ruled:
+            for source in world.sources:
+                synapses.add(source, step, source.train.at(step))
+            synapses.follow(step)
+
+    def _couple(self, world: World) -> None:
+        """Gap junction currents of the step that begins; see pyNN.reference.coupling."""
+        for current in world.coupled.values():
+            current.values[2] = current.values[1]
+            current.values[1] = 0.0
+        for coupling in world.couplings:
+            currents = coupling.currents()
+            np.add.at(world.coupled[id(coupling.target)].values[1], coupling.post, currents)
+            np.subtract.at(world.coupled[id(coupling.source)].values[1], coupling.pre, currents)
+        for current in world.coupled.values():
+            before = current.values[1] if current.fresh else current.values[2]
+            current.values[0] = 1.5 * current.values[1] - 0.5 * before
+            current.fresh = False
 
     def _update(self, world: World, group: CellGroup, step: int) -> IntArray:
         arrived = group.ring[step % len(group.ring)]
         injected = self._injected(world, group, step - 1)
         with np.errstate(all="ignore"):
             # A state that is not finite is reported by the session, with cell and time.
-            cells = group.module.update(group.states, group.refractory, arrived, injected, group.coefficients)
+            cells = group.module.update(
+                group.states, group.refractory, arrived, injected, group.coefficients, group.random_key, step
+            )
         arrived[:] = 0.0
         return np.asarray(cells, dtype=np.int64)
 
     def _injected(self, world: World, group: CellGroup, update: int) -> FloatArray:
-        group.injected[:] = 0.0
+        coupled = world.coupled.get(id(group))
+        group.injected[:] = 0.0 if coupled is None else coupled.values[0]
         for current in world.currents.values():
             for target, cells in current.targets:
                 if target is group:

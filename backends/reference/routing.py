@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.errors import InternalError
+from pyNN.reference.plasticity import Part
 from pyNN.reference.world import CellGroup, Group, IndexArray, Projection, Route
 from pyNN.specs import FloatArray, IntArray, PopulationSpec, split_by_population
 
@@ -41,6 +42,16 @@ def make_routes(
         columns = sort(pre, post, weights, delays, source.size)
         routes.append(Route(source, target, _receptor(target, spec.receptor), *columns))
     return routes
+
+
+def make_parts(
+    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]
+) -> list[Part]:
+    """The connections of a projection whose synapse type has a rule, by pair of source and target population."""
+    return [
+        Part(source, target, _receptor(target, projection.spec.receptor), pre, post, chosen)
+        for source, target, pre, post, chosen in _parts(projection, populations, groups)
+    ]
 
 
 def _parts(

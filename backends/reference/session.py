@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.backend import Settings, Spikes
+from pyNN.equations.synapses import needs_rule
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
-from pyNN.reference.routing import make_routes
+from pyNN.random.streams import derive_key
+from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
+from pyNN.reference.routing import make_parts, make_routes
 from pyNN.reference.world import (
     CellGroup,
     Current,
@@ -76,7 +79,15 @@ class ReferenceSession:
         projections = {}
         for spec in part.projections:
             projection = Projection(spec)
-            projection.routes = make_routes(projection, everything, all_groups, self._engine.sort)
+            if spec.model.coupling:
+                projection.couplings = make_couplings(projection, everything, all_groups)
+            elif needs_rule(spec.model):
+                projection.synapses = self._engine.make_synapses(
+                    projection, make_parts(projection, everything, all_groups), self._settings.dt, self.current_step,
+                    self._settings.rng_seed, self._settings.trial,
+                )
+            else:
+                projection.routes = make_routes(projection, everything, all_groups, self._engine.sort)
             projections[spec.id] = projection
         currents = {spec.id: self._make_current(spec, everything, all_groups) for spec in part.currents}
         recordings = {spec.id: self._make_recording(spec, all_groups) for spec in part.recordings}
@@ -87,6 +98,11 @@ class ReferenceSession:
         world.sources += [g for g in groups.values() if isinstance(g, SourceGroup)]
         self._projections.update(projections)
         world.routes += [route for p in projections.values() for route in p.routes]
+        world.ruled += [p.synapses for p in projections.values() if p.synapses is not None]
+        world.couplings += [coupling for p in projections.values() for coupling in p.couplings]
+        for coupling in world.couplings:
+            for end in (coupling.source, coupling.target):
+                world.coupled.setdefault(id(end), CoupledCurrent(end))
         world.currents.update(currents)
         world.recordings.update(recordings)
         self._stale = True
@@ -96,7 +112,8 @@ class ReferenceSession:
             from pyNN.spike_sources import make_source
 
             return SourceGroup(spec, make_source(spec, self._settings, self.current_step), self.current_step)
-        return CellGroup(spec, self._settings.dt)
+        settings = self._settings
+        return CellGroup(spec, settings.dt, derive_key(settings.rng_seed, "threshold", settings.trial, spec.id))
 
     def _make_current(
         self, spec: CurrentSpec, populations: list[PopulationSpec], groups: dict[int, Group]
@@ -175,16 +192,24 @@ class ReferenceSession:
         for group in world.cells:
             self._stale |= group.refresh()
         for projection in self._projections.values():
-            if projection.changed:
+            if projection.changed and projection.couplings:
+                for coupling in projection.couplings:
+                    coupling.weights = weights_of(projection, coupling.chosen)
+                projection.changed = False
+                self._stale = True
+            elif projection.changed:
                 routes = make_routes(projection, self._populations, self._groups, self._engine.sort)
                 for old, new in zip(projection.routes, routes, strict=True):
                     old.weights, old.delays = new.weights, new.delays
                 projection.changed = False
                 self._stale = True
+        for synapses in world.ruled:
+            synapses.refresh(world.current_step)
         if not self._stale:
             return
         for group in world.cells:
-            largest = max((route.largest_delay for route in world.routes if route.target is group), default=1)
+            delays = [route.largest_delay for route in world.routes if route.target is group]
+            largest = max([1, *delays, *(synapses.largest_delay(group) for synapses in world.ruled)])
             group.make_room(1 << max(largest - 1, 0).bit_length(), world.current_step)
         self._engine.refresh(world)
         self._stale = False
@@ -243,16 +268,23 @@ class ReferenceSession:
             group.write(name, where, values)
 
     def read_synapses(self, projection: int, name: str) -> FloatArray:
-        return self._projection(projection).read(name, self._settings.dt)
+        target = self._projection(projection)
+        if target.synapses is not None:
+            return np.asarray(target.synapses.read(name, self.current_step))
+        return target.read(name, self._settings.dt)
 
     def write_synapses(self, projection: int, name: str, values: Any) -> None:
         target = self._projection(projection)
-        target.read(name, self._settings.dt)
+        self.read_synapses(projection, name)
         array = np.asarray(values, dtype=float)
         if array.ndim and array.shape != (target.table.size,):
             raise InvalidDimensionsError(
                 f"'{name}' of {target.spec.label}: {array.size} values for {target.table.size} connections."
             )
+        if target.synapses is not None:
+            target.synapses.write(name, array, self.current_step)
+            self._stale = True
+            return
         if name == "delay":
             steps = np.rint(array / self._settings.dt).astype(np.int32)
             if array.size and steps.size and int(steps.min()) < 1:

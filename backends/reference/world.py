@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.backend import Spikes
-from pyNN.equations import kernels, propagators, store
+from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
@@ -34,24 +34,28 @@ class SpikeTrain:
 class CellGroup:
     """The cells of one population with dynamics: states, parameters, and the input that is on its way."""
 
-    def __init__(self, spec: PopulationSpec, dt: float) -> None:
+    def __init__(self, spec: PopulationSpec, dt: float, random_key: int = 0) -> None:
         self.spec = spec
         self.dt = dt
-        self.analysis: Analysis = store.analysis(spec.model)
+        self.random_key = random_key
+        self.expansion = arrays.expand(spec.model, spec.parameters, spec.size)
+        self.analysis: Analysis = store.analysis(self.expansion.definition)
         self.program = kernels.build(self.analysis)
-        self.key = store.key(spec.model)
+        self.key = store.key(self.expansion.definition)
         self.module = store.module(
             spec.model.name, lambda: kernels.numpy_source(self.program), store.digest(self.key, "numpy")
         )
         self.states: FloatArray = np.empty((len(self.analysis.states), spec.size))
         for row, name in enumerate(self.analysis.states):
-            self.states[row] = _numbers(spec, name, spec.initial_values[name])
+            self.states[row] = _numbers(spec, name, spec.initial_values[self.expansion.origin(name)])
         self.refractory: FloatArray = np.zeros(spec.size)
         self.injected: FloatArray = np.zeros(spec.size)
         self.ring: FloatArray = np.zeros((1, len(self.analysis.receptors), spec.size))
         self.parameters: dict[str, Any] = {
-            name: _collapsed(_numbers(spec, name, value)) for name, value in spec.parameters.items()
+            name: _collapsed(_numbers(spec, name, value))
+            for name, value in self.expansion.parameters(spec.parameters, spec.model, spec.size).items()
         }
+        self._derive()
         self.coefficients: list[float | FloatArray] | None = None
         self.train = SpikeTrain()
 
@@ -75,6 +79,11 @@ class CellGroup:
         """The values of a state, one a cell, as they are kept."""
         return self.states[self.analysis.states.index(state)]
 
+    def _derive(self) -> None:
+        """Compute the states that are formulas of others and of parameters."""
+        if self.analysis.derived:
+            self.module.derive(self.states, self.parameters, self.dt)
+
     def read(self, name: str) -> FloatArray:
         if name in self.analysis.states:
             return self.row(name).copy()
@@ -83,6 +92,11 @@ class CellGroup:
         raise self._unknown(name)
 
     def write(self, name: str, where: IntArray, values: Any) -> None:
+        if name in self.expansion.elements and name in self.spec.model.parameters:
+            elements = self.expansion.split(name, values, self.spec.model.parameters[name], len(where))
+            for element, numbers in elements.items():
+                self.write(element, where, numbers)
+            return
         if isinstance(values, Ragged) or np.ndim(values) > 1:
             raise InvalidDimensionsError(f"'{name}' of {self.spec.label} takes one number a cell.")
         if name in self.analysis.states:
@@ -94,6 +108,7 @@ class CellGroup:
             self.coefficients = None
         else:
             raise self._unknown(name)
+        self._derive()
 
     def make_room(self, slots: int, current_step: int) -> bool:
         """Make the ring hold input up to `slots` steps ahead (a power of two); whether it had to grow."""
@@ -212,6 +227,10 @@ class Projection:
         self.columns: dict[str, float | FloatArray] = dict(spec.table.columns)
         self.delay_steps: int | IndexArray = spec.table.delay_steps
         self.routes: list[Route] = []
+        self.synapses: Any = None
+        """A pyNN.reference.plasticity.RuledSynapses where the synapse type has a rule; there are no routes then."""
+        self.couplings: list[Any] = []
+        """pyNN.reference.coupling.Coupling where the synapses are electrical."""
         self.changed = False
 
     def read(self, name: str, dt: float) -> FloatArray:
@@ -331,6 +350,11 @@ class World:
     cells: list[CellGroup] = field(default_factory=list)
     sources: list[SourceGroup] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
+    ruled: list[Any] = field(default_factory=list)
+    """pyNN.reference.plasticity.RuledSynapses, one a projection."""
+    couplings: list[Any] = field(default_factory=list)
+    coupled: dict[int, Any] = field(default_factory=dict)
+    """pyNN.reference.coupling.CoupledCurrent of each group with gap junctions, by id() of the group."""
     currents: dict[int, Current] = field(default_factory=dict)
     recordings: dict[int, SpikeRecording | StateRecording] = field(default_factory=dict)
     current_step: int = 0
@@ -340,7 +364,9 @@ class World:
     @property
     def interval(self) -> int:
         """Number of steps that can be taken before spikes must be delivered; 0 without connections."""
-        return min((route.smallest_delay for route in self.routes if route.posts.size), default=0)
+        steps = [route.smallest_delay for route in self.routes if route.posts.size]
+        steps += [synapses.interval for synapses in self.ruled if synapses.interval]
+        return 1 if self.couplings else min(steps, default=0)
 
     def state_recordings(self, group: CellGroup) -> list[StateRecording]:
         return [r for r in self.recordings.values() if isinstance(r, StateRecording) and r.group is group]
@@ -354,6 +380,11 @@ class Engine(Protocol):
 
     def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int) -> Any:
         """See pyNN.reference.routing.Sorter."""
+
+    def make_synapses(
+        self, projection: Projection, parts: list[Any], dt: float, step: int, seed: int, trial: int
+    ) -> Any:
+        """The pyNN.reference.plasticity.RuledSynapses of a projection."""
 
     def prepare(self, group: CellGroup) -> None:
         """Do what takes long for a group of a new cell type: compile it."""

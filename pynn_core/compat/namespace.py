@@ -1,8 +1,6 @@
-"""The names that scripts find in every backend's module: those of PyNN 0.13 and, besides, those of PyNN 0.6."""
+"""The names of PyNN 0.6 that scripts find in every backend's module besides those of pyNN.common.namespace."""
 
-from pyNN.common import namespace
-from pyNN.common.namespace import *  # noqa: F403
 from pyNN.compat.models import SynapseDynamics, TsodyksMarkramMechanism
 from pyNN.compat.populations import ID
 
-__all__ = [*namespace.__all__, "ID", "SynapseDynamics", "TsodyksMarkramMechanism"]
+__all__ = ["ID", "SynapseDynamics", "TsodyksMarkramMechanism"]

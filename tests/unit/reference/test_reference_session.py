@@ -353,8 +353,8 @@ def test_what_cannot_be_built_is_said_before_anything_is_created():
     native = ProjectionSpec(0, "c", np.array([0]), np.array([0]), "excitatory", STATIC, None)
     with pytest.raises(CapabilityError, match="native=True"):
         backend.check(NetworkSpec([cell], [native]), settings)
-    with pytest.raises(NoModelAvailableError, match="gamma"):
-        backend.check(NetworkSpec([population(0, Definition("G", {}, source="gamma"), 1)]), settings)
+    with pytest.raises(NoModelAvailableError, match="unheard of"):
+        backend.check(NetworkSpec([population(0, Definition("G", {}, source="unheard of"), 1)]), settings)
     with pytest.raises(NoModelAvailableError, match="no equations"):
         backend.check(NetworkSpec([population(0, Definition("G", {}), 1)]), settings)
     plastic = ProjectionSpec(0, "c", np.array([0]), np.array([0]), "excitatory",
