@@ -313,6 +313,8 @@ class Grid2D(_Grid):
 
     def calculate_size(self, n: int) -> tuple[int, int]:
         """(nx, ny) for n cells."""
+        if n == 0:
+            return 0, 0
         what = f"a Grid2D with aspect_ratio {self.aspect_ratio:g}"
         nx = _side(float(np.sqrt(n * self.aspect_ratio)), "x", n, what)
         return nx, _side(n / nx, "y", n, what)

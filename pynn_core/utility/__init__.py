@@ -9,13 +9,21 @@ import numpy as np
 
 from pyNN.utility.progress_bar import ProgressBar, SimulationProgressBar
 from pyNN.utility.saved_populations import load_population, save_population
-from pyNN.utility.script_tools import get_script_args, get_simulator, init_logging, normalized_filename, notify
+from pyNN.utility.script_tools import (
+    colour,
+    get_script_args,
+    get_simulator,
+    init_logging,
+    normalized_filename,
+    notify,
+)
 from pyNN.utility.timer import Timer
 
 __all__ = [
     "ProgressBar",
     "SimulationProgressBar",
     "Timer",
+    "colour",
     "forgetful_memoize",
     "get_script_args",
     "get_simulator",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from pyNN.errors import FileFormatError, InvalidParameterValueError
+from pyNN.core import user_stacklevel
+from pyNN.errors import FileFormatError, InvalidParameterValueError, NotSetUpError, PyNNDeprecationWarning
 from pyNN.recording.output import replacing
 
 _FORMAT = "pyNN population 1"
@@ -45,8 +49,7 @@ def save_population(
         temporary.write_text(text, encoding="utf-8")
 
 
-def load_population(filename: str | os.PathLike[str], sim: Any) -> Any:
-    """A new population on the backend `sim`, as save_population() saved it. Nothing in the file is executed."""
+def _on_backend(filename: str | os.PathLike[str], sim: Any) -> Any:
     with open(filename, encoding="utf-8") as source:
         try:
             content = json.load(source)
@@ -70,6 +73,36 @@ def load_population(filename: str | os.PathLike[str], sim: Any) -> Any:
     for name, value in content["variables"].items():
         setattr(population, name, _revived(value))
     return population
+
+
+@functools.wraps(_on_backend, assigned=("__module__",))
+def load_population(filename: str | os.PathLike[str], sim: Any = None) -> Any:
+    """A new population on the backend `sim`, as save_population() saved it. Nothing in the file is executed.
+
+    `sim` may be left out, which PyNN 0.6 does, where a single backend is set up.
+    """
+    if sim is None:
+        warnings.warn(
+            "load_population(file) is an old form (PyNN 0.6). Now: load_population(file, sim)",
+            PyNNDeprecationWarning,
+            stacklevel=user_stacklevel(),
+        )
+        sim = _only_backend()
+    return _on_backend(filename, sim)
+
+
+def _only_backend() -> Any:
+    """The one backend that a simulation is set up on."""
+    found = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("pyNN.") and name.count(".") == 1 and getattr(module, "script", None) is not None
+        and module.script.is_set_up
+    ]
+    if len(found) != 1:
+        names = ", ".join(module.__name__ for module in found) or "none"
+        raise NotSetUpError(f"load_population(file, sim): say which backend. Those that are set up: {names}.")
+    return found[0]
 
 
 def _plain(value: Any) -> Any:

@@ -65,6 +65,18 @@ def get_simulator(*arguments: tuple[Any, ...]) -> tuple[ModuleType, argparse.Nam
     return importlib.import_module(f"pyNN.{simulator}"), options_found
 
 
+_COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+
+
+def colour(col: str, text: Any) -> str:
+    """`text` with the codes that make a terminal show it in a colour, such as "red"."""
+    if col not in _COLOURS:
+        raise InvalidParameterValueError(
+            f"There is no colour {col!r}.{nearest(str(col), _COLOURS)} Known: {', '.join(_COLOURS)}."
+        )
+    return f"\033[{30 + _COLOURS.index(col)}m{text}\033[0m"
+
+
 def get_script_args(n_args: int, usage: str = "") -> list[str]:
     """The first `n_args` command-line arguments; InvalidParameterValueError, with `usage`, if there are fewer."""
     given = sys.argv[1:]

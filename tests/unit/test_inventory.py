@@ -21,7 +21,7 @@ from pyNN.parameters import Sequence
 
 BACKENDS = ("reference", "nest", "mock")
 NOT_YET = "not in this version"
-OLD = "a name of PyNN 0.6, deprecated in 0.13"
+OLD = "a name of PyNN 0.6, deprecated in 0.13: the classes of a backend's module have it, from pyNN.compat"
 TABLES = "translations are data of a backend here, and not functions"
 FACADE = "a backend's functions come from pyNN.scripting.Script, not from factories"
 
@@ -29,17 +29,10 @@ EXCLUDED: dict[str, dict[str, str]] = {
     "backend module": {
         **dict.fromkeys(
             (
-                "AdExp", "AlphaPSR", "BetaPSR", "CondAlphaPostSynapticResponse", "CondBetaPostSynapticResponse",
-                "CondExpPostSynapticResponse", "CurrExpPostSynapticResponse", "EIF_cond_alpha_isfa_ista",
-                "EIF_cond_exp_isfa_ista", "ExpPSR", "GIF_cond_exp", "HH_cond_exp", "IF_cond_exp_gsfa_grr",
-                "IF_facets_hardware1", "Izhikevich", "LIF", "MultiCompartmentNeuron", "NeuriteDistribution",
-                "PointNeuron", "SpikeSourceGamma", "SpikeSourceInhGamma", "SpikeSourcePoissonRefractory",
-                "AdditivePotentiationMultiplicativeDepression", "AdditiveWeightDependence", "ElectricalSynapse",
-                "GutigWeightDependence", "MultiQuantalSynapse", "MultiplicativeWeightDependence", "STDPMechanism",
-                "SimpleStochasticSynapse", "SpikePairRule", "StochasticTsodyksMarkramSynapse",
-                "TsodyksMarkramSynapse", "Vogels2011Rule", "KdrChannel", "NaChannel", "PassiveLeak", "PassiveLeakHH",
-                "NativeCellType", "NativeElectrodeType", "NativeSynapseType", "native_cell_type",
-                "native_electrode_type", "native_synapse_type", "nestml", "Network",
+                                                                "MultiCompartmentNeuron", "NeuriteDistribution",
+                "KdrChannel", "NaChannel", "PassiveLeak", "PassiveLeakHH",
+                "NativeCellType", "NativeElectrodeType", "native_cell_type",
+                "native_electrode_type", "nestml", "Network",
             ),
             NOT_YET,
         ),
@@ -65,13 +58,6 @@ EXCLUDED: dict[str, dict[str, str]] = {
             "the sign of a weight is a field of the receptor it arrives at (pyNN.models.Receptor.sign)",
         ),
     },
-    "pyNN.standardmodels.receptors": dict.fromkeys(
-        (
-            "CondAlphaPostSynapticResponse", "CondBetaPostSynapticResponse", "CondExpPostSynapticResponse",
-            "CurrExpPostSynapticResponse",
-        ),
-        NOT_YET,
-    ),
     "pyNN.standardmodels.ion_channels": dict.fromkeys(
         ("KdrChannel", "NaChannel", "PassiveLeak", "PassiveLeakHH"), NOT_YET
     ),
@@ -133,7 +119,8 @@ DisplacementDependentProbabilityConnector DistanceDependentProbabilityConnector 
 FixedNumberPreConnector FixedProbabilityConnector FixedTotalNumberConnector FromFileConnector FromListConnector GSLRNG
 IF_cond_alpha IF_cond_exp IF_curr_alpha IF_curr_delta IF_curr_exp IndexBasedProbabilityConnector NativeRNG
 NoisyCurrentSource NumpyRNG OneToOneConnector ParameterSpace Population PopulationView Projection RandomDistribution
-Sequence SmallWorldConnector Space SpikeSourceArray SpikeSourcePoisson StandardCellType StandardCurrentSource
+Sequence SmallWorldConnector Space SpikeSourceArray SpikeSourceGamma SpikeSourceInhGamma
+SpikeSourcePoisson SpikeSourcePoissonRefractory StandardCellType StandardCurrentSource
 StaticSynapse StepCurrentSource connect create end errors get_current_time get_max_delay get_min_delay get_time_step
 initialize list_standard_models logger num_processes random rank record record_gsyn record_v recording reset run
 run_for run_until set setup space state
@@ -160,7 +147,7 @@ def test_run_for_is_run_and_the_models_are_listed(backend: str) -> None:
     assert module.logger.name == "PyNN"
     assert set(module.list_standard_models()) >= {
         "IF_cond_alpha", "IF_cond_exp", "IF_curr_alpha", "IF_curr_delta", "IF_curr_exp", "SpikeSourceArray",
-        "SpikeSourcePoisson",
+        "SpikeSourceGamma", "SpikeSourceInhGamma", "SpikeSourcePoisson", "SpikeSourcePoissonRefractory",
     }
 
 
@@ -725,6 +712,7 @@ def _time_constants(excitatory: float, inhibitory: float) -> dict[str, tuple[flo
 _CURRENTS = {"v": (-65.0, "mV"), "isyn_exc": (0.0, "nA"), "isyn_inh": (0.0, "nA")}
 _CONDUCTANCES = {"v": (-65.0, "mV"), "gsyn_exc": (0.0, "uS"), "gsyn_inh": (0.0, "uS")}
 _BOTH = ("excitatory", "inhibitory")
+_DURATION = {"start": (0.0, "ms"), "duration": (1e10, "ms")}
 
 CELL_TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], tuple[str, ...], bool, bool]] = {
     "IF_curr_exp": ({**_LIF, **_time_constants(5.0, 5.0)}, _CURRENTS, ["spikes", "v"], _BOTH, True, False),
@@ -747,8 +735,21 @@ CELL_TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], tuple[str
         True,
     ),
     "SpikeSourceArray": ({"spike_times": (Sequence([]), "ms")}, {}, ["spikes"], (), False, True),
-    "SpikeSourcePoisson": (
-        {"rate": (1.0, "Hz"), "start": (0.0, "ms"), "duration": (1e10, "ms")}, {}, ["spikes"], (), False, True,
+    "SpikeSourcePoisson": ({"rate": (1.0, "Hz"), **_DURATION}, {}, ["spikes"], (), False, True),
+    "SpikeSourcePoissonRefractory": (
+        {"rate": (1.0, "Hz"), "tau_refrac": (0.0, "ms"), **_DURATION}, {}, ["spikes"], (), False, True,
+    ),
+    "SpikeSourceGamma": (
+        {"alpha": (2, "dimensionless"), "beta": (1.0, "Hz"), **_DURATION}, {}, ["spikes"], (), False, True,
+    ),
+    "SpikeSourceInhGamma": (
+        {
+            "a": (Sequence([1.0]), "dimensionless"),
+            "b": (Sequence([1.0]), "s"),
+            "tbins": (Sequence([0.0]), "ms"),
+            **_DURATION,
+        },
+        {}, ["spikes"], (), False, True,
     ),
 }
 """Name -> parameters (default, unit), states (initial value, unit), recordable, receptors, injectable, conductance."""
