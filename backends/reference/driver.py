@@ -2,7 +2,8 @@
 
 In every interval, whose length is at most the smallest delay, all groups are updated, and then the interval's spikes
 are delivered: step by step, route by route, cell by cell. So the order in which weights are added up, and with it the
-result to the last bit, does not depend on how a run is cut into intervals.
+result to the last bit, does not depend on how a run is cut into intervals. Nor does it depend on the number of threads:
+each updates some of the cells of every group, and delivers all spikes, but only over the connections to its own cells.
 
 The text of this module is imported from the folder of compiled models, where Numba can keep its machine code.
 """
@@ -17,8 +18,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from pyNN.reference.layout import (
+    ABORTED,
+    ARRIVED,
     COUPLED_ADDRESS,
     COUPLED_FRESH,
+    COUPLINGS,
     COUPLING_POST_ADDRESS,
     COUPLING_PRE_ADDRESS,
     COUPLING_SOURCE,
@@ -26,10 +30,11 @@ from pyNN.reference.layout import (
     COUPLING_TARGET,
     COUPLING_TARGET_V_ADDRESS,
     COUPLING_WEIGHT_ADDRESS,
-    COUPLINGS,
     CURSOR,
     DELAY_ADDRESS,
+    DELAY_BYTES,
     DELAY_STRIDE,
+    GENERATION,
     GROUP_FIELDS,
     HISTORY_CAPACITY,
     HISTORY_FIELDS,
@@ -47,16 +52,20 @@ from pyNN.reference.layout import (
     PATHWAY_FIELDS,
     PATHWAY_KERNEL,
     PATHWAY_QUEUE,
+    PATHWAY_THREAD,
     POST_ADDRESS,
+    POST_BYTES,
     QUEUE_CAPACITY,
     QUEUE_CELL_ADDRESS,
     QUEUE_COUNT,
     QUEUE_FIELDS,
     QUEUE_GROUP,
     QUEUE_STEP_ADDRESS,
+    REASON,
     RECEPTOR,
     RECEPTORS,
     RING_ADDRESS,
+    ROUTE_THREAD,
     SIZE,
     SLOTS,
     SOURCE,
@@ -65,11 +74,18 @@ from pyNN.reference.layout import (
     SPIKE_STEP_ADDRESS,
     START_ADDRESS,
     STEP,
+    STEPS,
     TARGET,
     TARGET_STEP,
+    THREADS,
     WEIGHT_ADDRESS,
+    WEIGHT_BYTES,
     WEIGHT_STRIDE,
+    YIELD_ADDRESS,
 )
+
+SPINS = 4000
+"""How often a thread looks whether the others have come before it gives way."""
 
 
 @intrinsic
@@ -100,44 +116,132 @@ def _integers(address, size):
     return carray(_pointer(address), (size,), np.int64)
 
 
+@intrinsic
+def _add_atomically(typing, address, value):
+    """Add to the int64 at an address, of which the result is the number before."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = builder.inttoptr(arguments[0], context.get_value_type(types.int64).as_pointer())
+        return builder.atomic_rmw("add", pointer, arguments[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _yield(typing, function):
+    """Call the function int32() at an address."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(context.get_value_type(types.int32), [])
+        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [])
+
+    from llvmlite import ir
+
+    return types.int32(types.int64), generate
+
+
+@njit
+def _wait(control):
+    """Wait until all threads are here; what each has written before, all can read then."""
+    threads = control[THREADS]
+    if threads == 1:
+        return
+    address = control.ctypes.data
+    generation = _add_atomically(address + 8 * GENERATION, 0)
+    if _add_atomically(address + 8 * ARRIVED, 1) == threads - 1:
+        _add_atomically(address + 8 * ARRIVED, -threads)
+        _add_atomically(address + 8 * GENERATION, 1)
+        return
+    turns = 0
+    while _add_atomically(address + 8 * GENERATION, 0) == generation:
+        turns += 1
+        if turns > SPINS:
+            if _add_atomically(address + 8 * ABORTED, 0) != 0:
+                return
+            if control[YIELD_ADDRESS] != 0:
+                _yield(control[YIELD_ADDRESS])
+
+
+@njit(error_model="numpy")
+def _add_rows(starts, posts, weights, delays, weight_stride, delay_stride, ring, offset, slot_size, mask, spikes):
+    """Add the weights of spikes (steps, cells) to the ring, row by row. Unsigned indices need no test for a sign."""
+    steps, cells = spikes
+    for spike in range(steps.shape[0]):
+        step = steps[spike]
+        begin, end = np.uint64(starts[cells[spike]]), np.uint64(starts[cells[spike] + 1])
+        if delay_stride == 0:
+            base = np.uint64(((step + np.int64(delays[0])) & mask) * slot_size + offset)
+            if weight_stride == 0:
+                weight = np.float64(weights[0])
+                for k in range(begin, end):
+                    ring[base + np.uint64(posts[k])] += weight
+            else:
+                for k in range(begin, end):
+                    ring[base + np.uint64(posts[k])] += np.float64(weights[k])
+        elif weight_stride == 0:
+            weight = np.float64(weights[0])
+            for k in range(begin, end):
+                slot = np.uint64((step + np.int64(delays[k])) & mask) * np.uint64(slot_size) + np.uint64(offset)
+                ring[slot + np.uint64(posts[k])] += weight
+        else:
+            for k in range(begin, end):
+                slot = np.uint64((step + np.int64(delays[k])) & mask) * np.uint64(slot_size) + np.uint64(offset)
+                ring[slot + np.uint64(posts[k])] += np.float64(weights[k])
+
+
 @njit(error_model="numpy")
 def _deliver(route, group, target, first, last):
     """Deliver a group's spikes number `first` to `last` - 1, all of one step, over one route."""
     starts = _integers(route[START_ADDRESS], group[SIZE] + 1)
     connections = starts[group[SIZE]]
-    posts = carray(_pointer(route[POST_ADDRESS]), (connections,), np.int32)
-    weights = carray(_pointer(route[WEIGHT_ADDRESS]), (connections * route[WEIGHT_STRIDE] + 1,), np.float64)
-    delays = carray(_pointer(route[DELAY_ADDRESS]), (connections * route[DELAY_STRIDE] + 1,), np.int32)
     mask, size = target[SLOTS] - 1, target[SIZE]
     slot_size = target[RECEPTORS] * size
     ring = carray(_pointer(target[RING_ADDRESS]), (target[SLOTS] * slot_size,), np.float64)
-    steps = _integers(group[SPIKE_STEP_ADDRESS], last)
-    cells = _integers(group[SPIKE_CELL_ADDRESS], last)
-    offset = route[RECEPTOR] * size
-    for spike in range(first, last):
-        step = steps[spike]
-        begin, end = starts[cells[spike]], starts[cells[spike] + 1]
-        if route[DELAY_STRIDE] == 0:
-            base = ((step + delays[0]) & mask) * slot_size + offset
-            if route[WEIGHT_STRIDE] == 0:
-                for k in range(begin, end):
-                    ring[base + posts[k]] += weights[0]
+    spikes = (
+        _integers(group[SPIKE_STEP_ADDRESS], last)[first:last],
+        _integers(group[SPIKE_CELL_ADDRESS], last)[first:last],
+    )
+    place = (ring, route[RECEPTOR] * size, slot_size, mask, spikes)
+    strides = (route[WEIGHT_STRIDE], route[DELAY_STRIDE])
+    weight_size, delay_size = connections * strides[0] + 1, connections * strides[1] + 1
+    post_address, weight_address, delay_address = (
+        _pointer(route[POST_ADDRESS]), _pointer(route[WEIGHT_ADDRESS]), _pointer(route[DELAY_ADDRESS])
+    )
+    wide_weights = carray(weight_address, (weight_size,), np.float64)
+    narrow_weights = carray(weight_address, (weight_size,), np.float32)
+    wide_delays = carray(delay_address, (delay_size,), np.int32)
+    narrow_delays = carray(delay_address, (delay_size,), np.uint8)
+    if route[POST_BYTES] == 2:
+        posts = carray(post_address, (connections,), np.uint16)
+        if route[WEIGHT_BYTES] == 8:
+            if route[DELAY_BYTES] == 1:
+                _add_rows(starts, posts, wide_weights, narrow_delays, *strides, *place)
             else:
-                for k in range(begin, end):
-                    ring[base + posts[k]] += weights[k]
+                _add_rows(starts, posts, wide_weights, wide_delays, *strides, *place)
+        elif route[DELAY_BYTES] == 1:
+            _add_rows(starts, posts, narrow_weights, narrow_delays, *strides, *place)
         else:
-            for k in range(begin, end):
-                place = ((step + delays[k]) & mask) * slot_size + offset + posts[k]
-                ring[place] += weights[k * route[WEIGHT_STRIDE]]
+            _add_rows(starts, posts, narrow_weights, wide_delays, *strides, *place)
+    else:
+        wide_posts = carray(post_address, (connections,), np.int32)
+        if route[WEIGHT_BYTES] == 8:
+            if route[DELAY_BYTES] == 1:
+                _add_rows(starts, wide_posts, wide_weights, narrow_delays, *strides, *place)
+            else:
+                _add_rows(starts, wide_posts, wide_weights, wide_delays, *strides, *place)
+        elif route[DELAY_BYTES] == 1:
+            _add_rows(starts, wide_posts, narrow_weights, narrow_delays, *strides, *place)
+        else:
+            _add_rows(starts, wide_posts, narrow_weights, wide_delays, *strides, *place)
 
 
 @njit(error_model="numpy")
-def _take_over(groups, queues, histories, ends):
+def _take_over(groups, queues, histories, cursors, ends):
     """Give the spikes of a step to those who keep spikes."""
     for q in range(queues.shape[0]):
         queue = carray(_pointer(queues[q]), (QUEUE_FIELDS,), np.int64)
         g = queue[QUEUE_GROUP]
-        first, last = groups[g, CURSOR], ends[g]
+        first, last = cursors[g], ends[g]
         if first < last:
             count = queue[QUEUE_COUNT]
             steps = _integers(groups[g, SPIKE_STEP_ADDRESS], last)
@@ -152,16 +256,18 @@ def _take_over(groups, queues, histories, ends):
     for h in range(histories.shape[0]):
         history = carray(_pointer(histories[h]), (HISTORY_FIELDS,), np.int64)
         g = history[HISTORY_GROUP_ROW]
-        if groups[g, CURSOR] < ends[g]:
-            _call(history[HISTORY_KERNEL], histories[h], groups[g, CURSOR], ends[g])
+        if cursors[g] < ends[g]:
+            _call(history[HISTORY_KERNEL], histories[h], cursors[g], ends[g])
 
 
 @njit(error_model="numpy")
-def _follow_rules(pathways, early, step):
-    """Let the pathways that deal with spikes early, or those that do not, deal with what is due at a step."""
+def _follow_rules(pathways, early, step, thread):
+    """Let a thread's pathways that deal with spikes early, or those that do not, deal with what is due at a step."""
     for p in range(pathways.shape[0]):
         pathway = carray(_pointer(pathways[p]), (PATHWAY_FIELDS,), np.int64)
         queue = carray(_pointer(pathway[PATHWAY_QUEUE]), (QUEUE_FIELDS,), np.int64)
+        if pathway[PATHWAY_THREAD] != thread:
+            continue
         if pathway[PATHWAY_EARLY] == early and pathway[PATHWAY_CURSOR] < queue[QUEUE_COUNT]:
             _call(pathway[PATHWAY_KERNEL], pathways[p], step, 0)
 
@@ -218,21 +324,53 @@ def _couple(groups, couplings):
 
 
 @njit(error_model="numpy")
-def _deliver_step(groups, routes, queues, histories, pathways, ends, step):
+def _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, step, thread):
+    """What a thread does with the spikes of a step, of which each thread keeps the place in `cursors` for itself."""
     for g in range(groups.shape[0]):
         steps = _integers(groups[g, SPIKE_STEP_ADDRESS], groups[g, SPIKE_COUNT])
-        end = groups[g, CURSOR]
+        end = cursors[g]
         while end < groups[g, SPIKE_COUNT] and steps[end] <= step:
             end += 1
         ends[g] = end
-    _take_over(groups, queues, histories, ends)
+    if queues.shape[0] > 0:
+        # Queues and histories must not change while a thread still reads what was there at the step before.
+        _wait(control)
+        if thread == 0:
+            _take_over(groups, queues, histories, cursors, ends)
+        _wait(control)
     for r in range(routes.shape[0]):
         source = routes[r, SOURCE]
-        if groups[source, CURSOR] < ends[source]:
-            _deliver(routes[r], groups[source], groups[routes[r, TARGET]], groups[source, CURSOR], ends[source])
-    _follow_rules(pathways, 0, step)
+        if routes[r, ROUTE_THREAD] == thread and cursors[source] < ends[source]:
+            _deliver(routes[r], groups[source], groups[routes[r, TARGET]], cursors[source], ends[source])
+    _follow_rules(pathways, 0, step, thread)
     for g in range(groups.shape[0]):
-        groups[g, CURSOR] = ends[g]
+        cursors[g] = ends[g]
+
+
+@njit(error_model="numpy")
+def _merge(groups, parts, g, first, steps):
+    """Bring the spikes of a group that the threads found into one list, in order of step, then cell."""
+    threads = parts.shape[0]
+    at = np.zeros(threads, dtype=np.int64)
+    total = 0
+    for t in range(threads):
+        total += parts[t, g, SPIKE_COUNT]
+    merged_steps = _integers(groups[g, SPIKE_STEP_ADDRESS], total)
+    merged_cells = _integers(groups[g, SPIKE_CELL_ADDRESS], total)
+    count = 0
+    for step in range(first + 1, first + 1 + steps):
+        if count == total:
+            break
+        for t in range(threads):
+            end = parts[t, g, SPIKE_COUNT]
+            own_steps = _integers(parts[t, g, SPIKE_STEP_ADDRESS], end)
+            own_cells = _integers(parts[t, g, SPIKE_CELL_ADDRESS], end)
+            while at[t] < end and own_steps[at[t]] == step:
+                merged_steps[count] = step
+                merged_cells[count] = own_cells[at[t]]
+                at[t] += 1
+                count += 1
+    groups[g, SPIKE_COUNT] = total
 
 
 @njit(error_model="numpy")
@@ -257,43 +395,80 @@ def _log_has_room(groups, steps):
     return True
 
 
+@njit(error_model="numpy")
+def _begin_interval(control, groups, queues, histories, couplings, first):
+    """Decide on the next interval, or why there is none."""
+    control[STEP] = first
+    if first >= control[TARGET_STEP]:
+        control[REASON] = 3
+        return
+    steps = min(control[INTERVAL], control[TARGET_STEP] - first)
+    control[STEPS] = steps
+    if not _log_has_room(groups, steps):
+        control[REASON] = 1
+    elif not _keepers_have_room(groups, queues, histories, steps):
+        control[REASON] = 2
+    elif couplings.shape[0] > 0:
+        _couple(groups, couplings)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def drive(control, groups, routes, queues, histories, pathways, couplings):
+def drive(control, groups, parts, routes, queues, histories, pathways, couplings, thread):
     """Run to control[TARGET_STEP] and return 0; 1 if a log of spikes must be emptied first, 2 if keepers need room.
 
-    `queues`, `histories` and `pathways` are addresses of records.
+    `queues`, `histories` and `pathways` are addresses of records. Each of control[THREADS] threads calls this with its
+    number. parts[thread] are the records of the cells that it updates, and whose input it adds up: so nothing depends
+    on the number of threads. With one thread, parts[0] are the groups themselves.
     """
-    if not _keepers_have_room(groups, queues, histories, 1):
-        return 2
+    threads = control[THREADS]
+    cursors = np.zeros(groups.shape[0], dtype=np.int64)
     ends = np.zeros(groups.shape[0], dtype=np.int64)
+    if thread == 0:
+        control[REASON] = 0 if _keepers_have_room(groups, queues, histories, 1) else 2
+        if control[REASON] == 0:
+            for g in range(groups.shape[0]):
+                if groups[g, KERNEL_ADDRESS] != 0:
+                    groups[g, SPIKE_COUNT] = 0
+                    groups[g, CURSOR] = 0
+    _wait(control)
+    if control[REASON] != 0 or control[ABORTED] != 0:
+        return control[REASON]
+    first = control[STEP]
     for g in range(groups.shape[0]):
-        if groups[g, KERNEL_ADDRESS] != 0:
-            groups[g, SPIKE_COUNT] = 0
-            groups[g, CURSOR] = 0
-    _deliver_step(groups, routes, queues, histories, pathways, ends, control[STEP])
-    while control[STEP] < control[TARGET_STEP]:
-        first = control[STEP]
-        steps = min(control[INTERVAL], control[TARGET_STEP] - first)
-        if not _log_has_room(groups, steps):
-            return 1
-        if not _keepers_have_room(groups, queues, histories, steps):
-            return 2
-        _follow_rules(pathways, 1, first)
-        if couplings.shape[0] > 0:
-            _couple(groups, couplings)
+        cursors[g] = groups[g, CURSOR]
+    _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, first, thread)
+    while True:
+        _wait(control)
+        if thread == 0:
+            groups[:, CURSOR] = cursors
+            _begin_interval(control, groups, queues, histories, couplings, first)
+        _wait(control)
+        if control[REASON] != 0 or control[ABORTED] != 0:
+            return control[REASON] % 3
+        steps = control[STEPS]
+        _follow_rules(pathways, 1, first, thread)
         for g in range(groups.shape[0]):
             if groups[g, KERNEL_ADDRESS] != 0:
-                groups[g, CURSOR] = 0
-                groups[g, SPIKE_COUNT] = _call(
-                    groups[g, KERNEL_ADDRESS], groups.ctypes.data + g * GROUP_FIELDS * 8, first, steps
+                parts[thread, g, SPIKE_COUNT] = _call(
+                    groups[g, KERNEL_ADDRESS],
+                    parts.ctypes.data + (thread * groups.shape[0] + g) * GROUP_FIELDS * 8,
+                    first,
+                    steps,
                 )
-        for step in range(first + 1, first + 1 + steps):
-            _deliver_step(groups, routes, queues, histories, pathways, ends, step)
+        _wait(control)
+        for g in range(thread, groups.shape[0], threads):
+            if groups[g, KERNEL_ADDRESS] != 0:
+                if threads > 1:
+                    _merge(groups, parts, g, first, steps)
+                if groups[g, LOG_CAPACITY] > 0:
+                    _log(groups[g])
+        _wait(control)
         for g in range(groups.shape[0]):
-            if groups[g, LOG_CAPACITY] > 0:
-                _log(groups[g])
-        control[STEP] = first + steps
-    return 0
+            if groups[g, KERNEL_ADDRESS] != 0:
+                cursors[g] = 0
+        for step in range(first + 1, first + 1 + steps):
+            _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, step, thread)
+        first += steps
 
 
 @njit(cache=True, nogil=True)

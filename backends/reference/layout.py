@@ -34,7 +34,9 @@ LOG_CAPACITY = 25  # 0: nobody records spikes
 COUPLED_ADDRESS = 26  # float64 (3, size): gap junction currents mid-step, now and a step ago; 0: none
 COUPLED_FRESH = 27  # 1: there is no step before
 RANDOM_KEY = 28  # of the cells' random numbers, the bits of a uint64
-GROUP_FIELDS = 29
+FIRST_CELL = 29  # of the cells that a thread updates
+LAST_CELL = 30  # the first that it does not
+GROUP_FIELDS = 31
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -50,19 +52,24 @@ DATA_ADDRESS = 3  # float64 (samples, recorded)
 SAMPLES = 4  # there already
 NEXT_STEP = 5  # of the next sample
 EVERY = 6
-RECORDING_FIELDS = 7
+ROW_LENGTH = 7  # numbers from one sample to the next
+RECORDING_FIELDS = 8
 
 # A route.
 SOURCE = 0  # row of the source group
 TARGET = 1
 RECEPTOR = 2
 START_ADDRESS = 3  # int64
-POST_ADDRESS = 4  # int32
-WEIGHT_ADDRESS = 5  # float64
+POST_ADDRESS = 4  # uint16 or int32
+WEIGHT_ADDRESS = 5  # float64 or float32
 WEIGHT_STRIDE = 6  # 0: one weight for all
-DELAY_ADDRESS = 7  # int32
+DELAY_ADDRESS = 7  # uint8 or int32
 DELAY_STRIDE = 8
-ROUTE_FIELDS = 9
+ROUTE_THREAD = 9  # the thread that updates all its target cells
+POST_BYTES = 10
+WEIGHT_BYTES = 11
+DELAY_BYTES = 12
+ROUTE_FIELDS = 13
 
 # Gap junctions between two groups.
 COUPLING_SOURCE = 0  # row
@@ -75,11 +82,18 @@ COUPLING_POST_ADDRESS = 6
 COUPLING_WEIGHT_ADDRESS = 7  # float64
 COUPLING_FIELDS = 8
 
-# What the driver keeps.
+# What the driver keeps. Threads wait for each other by ARRIVED and GENERATION, each on a cache line of its own.
 STEP = 0
 TARGET_STEP = 1
 INTERVAL = 2
-CONTROL_FIELDS = 3
+THREADS = 3
+YIELD_ADDRESS = 4  # int32(): gives the processor to another thread; 0: there is no such function
+REASON = 5  # why the threads stop; 0: they go on
+STEPS = 6  # of the present interval
+ARRIVED = 16  # threads that wait
+GENERATION = 32  # how often all of them have arrived
+ABORTED = 48  # 1: a thread is missing, and waiting is in vain
+CONTROL_FIELDS = 64
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.
 QUEUE_GROUP = 0  # row of the source group
@@ -132,4 +146,5 @@ PATHWAY_TABLE_ADDRESS = 23  # float64 (tables, size)
 PATHWAY_TABLE_SIZE = 24
 PATHWAY_KEY_ADDRESS = 25  # int64 (connections,)
 PATHWAY_KEY = 26
-PATHWAY_FIELDS = 27
+PATHWAY_THREAD = 27
+PATHWAY_FIELDS = 28

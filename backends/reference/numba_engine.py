@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import threading
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +34,15 @@ def driver() -> ModuleType:
     return store.module("driver", lambda: text, store.digest(text, store.source_text("pyNN.reference.layout")))
 
 
+def yield_address() -> int:
+    """Address of the operating system's function by which a thread gives way, int32(); 0 if there is none."""
+    if os.name == "nt":
+        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined,unused-ignore]
+    else:
+        function = getattr(ctypes.CDLL(None), "sched_yield", None)
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0) if function is not None else 0
+
+
 def kernel_address(group: CellGroup) -> int:
     """Address of the compiled kernel of a group's cell type, for cells that are alike or that differ."""
     constants = {name: value for name, value in vars(layout).items() if name.isupper()}
@@ -56,9 +69,14 @@ def _addresses(owners: list[Any]) -> IntArray:
 class NumbaEngine:
     """Runs a World in compiled code, from one chunk to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1, weight_type: str = "float64") -> None:
+        self.threads = threads
+        self.weight_type = np.dtype(weight_type)
         self._driver = driver()
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
+        self._control[layout.THREADS] = 1
+        self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
+        self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
         self._queues: dict[int, Queue] = {}
@@ -69,7 +87,25 @@ class NumbaEngine:
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
         # Loads the machine code of the loop, or compiles it.
-        self._driver.drive(self._control, self._records, self._routes, *self._keepers, self._couplings)
+        self._drive(0)
+        self._control[layout.THREADS] = threads
+
+    def _drive(self, thread: int) -> int:
+        return int(
+            self._driver.drive(
+                self._control, self._records, self._parts, self._routes, *self._keepers, self._couplings, thread
+            )
+        )
+
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        """The cells of a group (first, one after the last) that each thread updates and delivers to.
+
+        Whole blocks of 64 cells: threads then write to different cache lines, and vector instructions work on the same
+        cells together for any number of threads.
+        """
+        blocks = -(-size // 64)
+        ends = [min(64 * (blocks * t // self.threads), size) for t in range(self.threads + 1)]
+        return list(pairwise(ends))
 
     def order(self, pre: NDArray[Any], size: int) -> tuple[IntArray, IntArray]:
         """(starts of each source's row, positions in order of source, those of one source in their order)."""
@@ -87,14 +123,17 @@ class NumbaEngine:
         synapses.start(self)
         return synapses
 
-    def sort(self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int) -> Sorted:
-        """Counting sort by source cell; connections of one source keep their order."""
+    def sort(
+        self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
+    ) -> Sorted:
+        """Counting sort by source cell; connections of one source keep their order. Columns are as narrow as can be."""
         number = len(pre)
         starts = np.zeros(size + 2, dtype=np.int64)
         weight = _plain(weights if np.ndim(weights) else [], np.float64)
         delay = _plain(delays if np.ndim(delays) else [], np.int32)
-        posts = np.empty(number, dtype=np.int32)
-        sorted_weight, sorted_delay = np.empty_like(weight), np.empty_like(delay)
+        posts = np.empty(number, dtype=np.uint16 if targets <= 1 << 16 else np.int32)
+        sorted_weight = np.empty(len(weight), dtype=self.weight_type)
+        sorted_delay = np.empty(len(delay), dtype=np.uint8 if delay.max(initial=0) < 1 << 8 else np.int32)
         source, target = _plain(pre, np.int32), _plain(post, np.int32)
         self._driver.count_sources(source, starts)
         self._driver.place(source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
@@ -123,6 +162,7 @@ class NumbaEngine:
         self._describe_routes(world)
         self._describe_rules(world)
         self._describe_couplings(world)
+        self._divide(world)
 
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
@@ -193,7 +233,7 @@ class NumbaEngine:
         size = group.size
         coefficients = self._coefficients(group)
         group.injected[:] = 0.0
-        record[layout.SIZE] = size
+        record[layout.SIZE] = record[layout.LAST_CELL] = size
         record[layout.RANDOM_KEY] = np.uint64(group.random_key).astype(np.int64)
         record[layout.SLOTS] = len(group.ring)
         record[layout.RECEPTORS] = len(group.analysis.receptors)
@@ -245,8 +285,9 @@ class NumbaEngine:
         routes = [route for route in world.routes if route.posts.size]
         self._routes = np.zeros((len(routes), layout.ROUTE_FIELDS), dtype=np.int64)
         for record, route in zip(self._routes, routes, strict=True):
-            weights = np.ascontiguousarray(np.atleast_1d(route.weights), dtype=np.float64)
-            delays = np.ascontiguousarray(np.atleast_1d(route.delays), dtype=np.int32)
+            weights, delays = np.atleast_1d(route.weights), np.atleast_1d(route.delays)
+            if not np.ndim(route.delays):
+                delays = delays.astype(np.int32)
             record[layout.SOURCE] = self._rows[id(route.source)]
             record[layout.TARGET] = self._rows[id(route.target)]
             record[layout.RECEPTOR] = route.receptor
@@ -256,17 +297,19 @@ class NumbaEngine:
             record[layout.WEIGHT_STRIDE] = np.ndim(route.weights)
             record[layout.DELAY_ADDRESS] = self._address(delays)
             record[layout.DELAY_STRIDE] = np.ndim(route.delays)
+            record[layout.ROUTE_THREAD] = route.thread
+            record[layout.POST_BYTES] = route.posts.itemsize
+            record[layout.WEIGHT_BYTES] = weights.itemsize
+            record[layout.DELAY_BYTES] = delays.itemsize
 
     def run(self, world: World, until_step: int) -> None:
         # Holds what the records of this chunk point at.
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
-        self._control[:] = (world.current_step, until_step, self._interval)
+        self._control[: layout.THREADS] = (world.current_step, until_step, self._interval)
         reason = 1
         while reason:
-            reason = self._driver.drive(
-                self._control, self._records, self._routes, *self._keepers, self._couplings
-            )
+            reason = self._drive_together()
             self._empty_logs(world)
             world.current_step = int(self._control[layout.STEP])
             if reason == 2:
@@ -274,6 +317,58 @@ class NumbaEngine:
         for current in world.coupled.values():
             current.fresh = current.fresh and world.current_step == world.chunk_start
         self._end_chunk(world)
+
+    def _drive_together(self) -> int:
+        """Let all threads run the loop, of which one is this thread; why they came back."""
+        control = self._control
+        control[[layout.ARRIVED, layout.ABORTED]] = 0
+        others = [threading.Thread(target=self._drive, args=(t,), daemon=True) for t in range(1, self.threads)]
+        started = []
+        try:
+            for other in others:
+                other.start()
+                started.append(other)
+        except BaseException:
+            control[layout.ABORTED] = 1
+            for other in started:
+                other.join()
+            raise
+        reason = self._drive(0)
+        for other in others:
+            other.join()
+        return reason
+
+    def _divide(self, world: World) -> None:
+        """Make the records of what each thread updates from those of the groups."""
+        if self.threads == 1:
+            self._parts = self._records[np.newaxis]
+            return
+        self._parts = np.repeat(self._records[np.newaxis], self.threads, axis=0)
+        self._part_recordings = []
+        for group in world.cells:
+            row = self._rows[id(group)]
+            recordings = self._tables[id(group)][1]
+            for part, (first, last) in zip(self._parts[:, row], self.slices(group.size), strict=True):
+                part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
+                part[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
+                part[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
+                own = np.zeros_like(recordings)
+                part[layout.RECORDING_ADDRESS] = self._address(own)
+                self._part_recordings.append((group, first, last, own))
+
+    def _divide_recordings(self, world: World) -> None:
+        """Let every thread sample its own cells, of which those recorded stand next to each other."""
+        if self.threads == 1:
+            return
+        for group, first, last, own in self._part_recordings:
+            own[:] = self._tables[id(group)][1]
+            for row, recording in zip(own, world.state_recordings(group), strict=True):
+                begin, end = np.searchsorted(recording.cells, (first, last))
+                row[layout.RECORDED] = end - begin
+                row[layout.RECORDED_ADDRESS] += 8 * begin
+                row[layout.DATA_ADDRESS] += 8 * begin
+        starts = self._records[:, layout.SIGNAL_START]
+        self._parts[:, :, layout.SIGNAL_START] = starts
 
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
         for source in world.sources:
@@ -294,6 +389,8 @@ class NumbaEngine:
                 row[layout.SAMPLES] = recording.count
                 row[layout.NEXT_STEP] = recording.start_step + recording.count * recording.every
                 row[layout.EVERY] = recording.every
+                row[layout.ROW_LENGTH] = len(recording.cells)
+        self._divide_recordings(world)
 
     def _describe_currents(
         self, world: World, group: CellGroup, table: NDArray[np.int64], chunk: list[Any]
@@ -309,10 +406,8 @@ class NumbaEngine:
 
     def _end_chunk(self, world: World) -> None:
         for group in world.cells:
-            for row, recording in zip(self._tables[id(group)][1], world.state_recordings(group), strict=True):
-                # No kernel runs for a group without cells; its recordings have samples of no cells.
-                samples = int(row[layout.SAMPLES])
-                recording.count = samples if group.size else recording.samples_until(world.current_step)
+            for recording in world.state_recordings(group):
+                recording.count = max(recording.count, recording.samples_until(world.current_step))
 
     def _empty_logs(self, world: World) -> None:
         for group in world.cells:

@@ -16,6 +16,9 @@ class NumpyEngine:
 
     sort = staticmethod(sort_by_source)
 
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        return [(0, size)]
+
     def make_synapses(
         self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
     ) -> EagerSynapses:

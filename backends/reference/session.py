@@ -83,11 +83,11 @@ class ReferenceSession:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
                 projection.synapses = self._engine.make_synapses(
-                    projection, make_parts(projection, everything, all_groups), self._settings.dt, self.current_step,
+                    projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt, self.current_step,
                     self._settings.rng_seed, self._settings.trial,
                 )
             else:
-                projection.routes = make_routes(projection, everything, all_groups, self._engine.sort)
+                projection.routes = make_routes(projection, everything, all_groups, self._engine)
             projections[spec.id] = projection
         currents = {spec.id: self._make_current(spec, everything, all_groups) for spec in part.currents}
         recordings = {spec.id: self._make_recording(spec, all_groups) for spec in part.recordings}
@@ -198,7 +198,7 @@ class ReferenceSession:
                 projection.changed = False
                 self._stale = True
             elif projection.changed:
-                routes = make_routes(projection, self._populations, self._groups, self._engine.sort)
+                routes = make_routes(projection, self._populations, self._groups, self._engine)
                 for old, new in zip(projection.routes, routes, strict=True):
                     old.weights, old.delays = new.weights, new.delays
                 projection.changed = False

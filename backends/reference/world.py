@@ -14,7 +14,8 @@ from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 
-IndexArray = NDArray[np.int32]
+IndexArray = NDArray[Any]
+"""Whole numbers of a type as narrow as can be."""
 
 
 class SpikeTrain:
@@ -206,6 +207,8 @@ class Route:
     posts: IndexArray
     weights: float | FloatArray
     delays: int | IndexArray
+    thread: int = 0
+    """The thread that updates all the targets."""
 
     @property
     def smallest_delay(self) -> int:
@@ -378,8 +381,11 @@ class World:
 class Engine(Protocol):
     """What computes."""
 
-    def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int) -> Any:
-        """See pyNN.reference.routing.Sorter."""
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        """The cells of a group (first, one after the last) that each thread deals with."""
+
+    def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
+        """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
 
     def make_synapses(
         self, projection: Projection, parts: list[Any], dt: float, step: int, seed: int, trial: int

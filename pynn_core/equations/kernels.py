@@ -476,9 +476,10 @@ def numpy_source(program: Program) -> str:
 
 
 def numba_source(program: Program, per_cell: bool) -> str:
-    """Module with a compiled `update(n, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`: any spikes?
+    """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
 
-    `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i]
+    It updates the cells from `first` to `last` - 1, and returns whether any of them spikes. `refractory`, `i_inj` and
+    `flags` have those cells only, the others all n. `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i]
     is 1 in cells that spike. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like `x`. With
     `key` and `step`, a cell's index gives its random number.
     """
@@ -486,7 +487,7 @@ def numba_source(program: Program, per_cell: bool) -> str:
     lines = [_NUMBA_HEADER]
     if analysis.random:
         lines.insert(0, "from pyNN.random.compiled import uniform")
-        program = dataclasses.replace(program, completion=[(RANDOM, "uniform(_key, _i, _step)"), *program.completion])
+        program = dataclasses.replace(program, completion=[(RANDOM, "uniform(_key, _first + _i, _step)"), *program.completion])
     if program.refinement:
         lines += ['@njit(error_model="numpy")', *program.slopes, "", ""]
         lines += ['@njit(error_model="numpy")', *program.refinement, ""]
@@ -497,11 +498,12 @@ def numba_source(program: Program, per_cell: bool) -> str:
     lines += [
         "",
         '@njit(error_model="numpy")',
-        "def update(_n, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
-        *(f"    _x{i} = _x[{i}]" for i, _ in states),
-        *(f"    _row{i} = _w[{i}]" for i in receptors),
+        "def update(_first, _last, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
+        "    _n = _last - _first",
+        *(f"    _x{i} = _x[{i}][_first:_last]" for i, _ in states),
+        *(f"    _row{i} = _w[{i}][_first:_last]" for i in receptors),
         *(f"    {name} = _c[{i}]" for i, name in coefficients if not per_cell),
-        *(f"    _c{i} = _c[{i}]" for i, _ in coefficients if per_cell),
+        *(f"    _c{i} = _c[{i}][_first:_last]" for i, _ in coefficients if per_cell),
         "    _any = 0",
     ]
     load_coefficients: Callable[[str], list[str]] = lambda text: [  # noqa: E731
@@ -542,7 +544,7 @@ def numba_source(program: Program, per_cell: bool) -> str:
         second = [*common, *load_arrivals, *(f"_n_{name} = _scratch{i}[_i]" for i, name in own), *crossed,
                   *load_coefficients(" ".join(completion)), "_active = _refractory <= 0.0", *completion, *store, *clear]
         lines += [
-            *(f"    _scratch{i} = _scratch[{i}]" for i, _ in states),
+            *(f"    _scratch{i} = _scratch[{i}][_first:_last]" for i, _ in states),
             "    _redo = 0",
             "    for _i in range(_n):",
             *(f"        {line}" for line in first),
