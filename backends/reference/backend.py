@@ -68,13 +68,20 @@ class ReferenceBackend:
                     "numba",
                     "what computes: compiled code, or plain NumPy (slow; serves to check the compiled code)",
                     ("numba", "numpy"),
-                )
+                ),
+                "weights": Option(
+                    "float64",
+                    "how individual weights of static synapses are kept: float32 takes half the memory, and rounds "
+                    "them to 7 digits",
+                    ("float64", "float32"),
+                ),
             }
         ),
         exclusive=False,
         equations=True,
         threads=True,
         mpi=False,
+        builds_early=True,
         missing=MappingProxyType(
             {
                 "mpi": "a simulation is not distributed over processes",

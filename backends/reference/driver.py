@@ -481,6 +481,41 @@ def count_sources(pre, starts):
 
 
 @njit(cache=True, nogil=True)
+def is_sorted(pre, post):
+    """Whether connections are in order of target, then source."""
+    for k in range(1, pre.shape[0]):
+        if post[k] < post[k - 1] or (post[k] == post[k - 1] and pre[k] < pre[k - 1]):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def count_targets(posts, counts):
+    """Add to `counts` how many connections each target cell has."""
+    for k in range(posts.shape[0]):
+        counts[np.int64(posts[k])] += 1
+
+
+@njit(cache=True, nogil=True)
+def restore(posts, places, column, table):
+    """Put a column into the order of targets; `places` are where those of each target begin, and end up at its end."""
+    for k in range(posts.shape[0]):
+        post = np.int64(posts[k])
+        table[places[post]] = column[k]
+        places[post] += 1
+
+
+@njit(cache=True, nogil=True)
+def restore_sources(starts, posts, places, table):
+    """Put source cells into the order of targets; see `restore`."""
+    for source in range(starts.shape[0] - 1):
+        for k in range(starts[source], starts[source + 1]):
+            post = np.int64(posts[k])
+            table[places[post]] = source
+            places[post] += 1
+
+
+@njit(cache=True, nogil=True)
 def positions(pre, starts, order):
     """Fill `order` with the positions of connections in order of source; `starts` is as for `place`."""
     for k in range(pre.shape[0]):

@@ -16,6 +16,7 @@ from pyNN.equations import kernels, store
 from pyNN.reference import layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
 from pyNN.reference.kernel_frame import FRAME
+from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
 from pyNN.reference.world import CellGroup, Group, Projection, World
@@ -143,6 +144,9 @@ class NumbaEngine:
             sorted_weight if np.ndim(weights) else float(weights),
             sorted_delay if np.ndim(delays) else int(delays),
         )
+
+    def pack(self, projection: Projection) -> PackedTable | None:
+        return packed(projection, self._driver.is_sorted)
 
     def prepare(self, group: CellGroup) -> None:
         kernel_address(group)

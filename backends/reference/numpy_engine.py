@@ -19,6 +19,9 @@ class NumpyEngine:
     def slices(self, size: int) -> list[tuple[int, int]]:
         return [(0, size)]
 
+    def pack(self, projection: Projection) -> None:
+        return None
+
     def make_synapses(
         self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
     ) -> EagerSynapses:

@@ -227,14 +227,42 @@ class Projection:
             raise InternalError(f"Projection {spec.label} has no connection table.")
         self.spec = spec
         self.table = spec.table
-        self.columns: dict[str, float | FloatArray] = dict(spec.table.columns)
-        self.delay_steps: int | IndexArray = spec.table.delay_steps
+        self._columns: dict[str, float | FloatArray] | None = None
+        self._delay_steps: int | IndexArray | None = None
         self.routes: list[Route] = []
         self.synapses: Any = None
         """A pyNN.reference.plasticity.RuledSynapses where the synapse type has a rule; there are no routes then."""
         self.couplings: list[Any] = []
         """pyNN.reference.coupling.Coupling where the synapses are electrical."""
         self.changed = False
+
+    @property
+    def columns(self) -> dict[str, float | FloatArray]:
+        """Values of each attribute but the delay; if the engine has taken over the table, a copy."""
+        if self.table.keeper is not None:
+            return self.table.columns
+        if self._columns is None:
+            self._columns = dict(self.table.columns)
+        return self._columns
+
+    @property
+    def delay_steps(self) -> int | IndexArray:
+        if self.table.keeper is not None or self._delay_steps is None:
+            return self.table.delay_steps
+        return self._delay_steps
+
+    @delay_steps.setter
+    def delay_steps(self, value: int | IndexArray) -> None:
+        self._delay_steps = value
+
+    def take_back(self) -> None:
+        """Have the columns as arrays, which can be changed."""
+        self.table.take_back()
+
+    def hand_over(self, keeper: Any) -> None:
+        """Leave the columns to what the engine keeps."""
+        self.table.hand_over(keeper)
+        self._columns = self._delay_steps = None
 
     def read(self, name: str, dt: float) -> FloatArray:
         size = (self.table.size,)
@@ -386,6 +414,9 @@ class Engine(Protocol):
 
     def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
         """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
+
+    def pack(self, projection: Projection) -> Any:
+        """A pyNN.specs.TableKeeper that takes the place of the projection's table; None: the table stays."""
 
     def make_synapses(
         self, projection: Projection, parts: list[Any], dt: float, step: int, seed: int, trial: int

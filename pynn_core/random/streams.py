@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import operator
 import sys
-from collections.abc import Callable
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
 
 MULTIPLIER_0 = 0xD2511F53
 MULTIPLIER_1 = 0xCD9E8D57
@@ -43,6 +45,17 @@ def derive_key(seed: SupportsIndex, *parts: SupportsIndex | str) -> int:
         text = f"i{operator.index(part)}" if not isinstance(part, str) else f"s{len(part)}:{part}"
         digest.update(text.encode() + b";")
     return int.from_bytes(digest.digest(), "little")
+
+
+def mapped(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+    """function(item) of each item, in order, worked out by several threads where there are any to spare."""
+    if threads <= 1 or len(items) < 2:
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, items)
 
 
 def philox(
