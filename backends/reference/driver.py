@@ -17,9 +17,11 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from pyNN.random.streams import MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1
 from pyNN.reference.layout import (
     ABORTED,
     ARRIVED,
+    COUNT_ADDRESS,
     COUPLED_ADDRESS,
     COUPLED_FRESH,
     COUPLINGS,
@@ -34,6 +36,7 @@ from pyNN.reference.layout import (
     DELAY_ADDRESS,
     DELAY_BYTES,
     DELAY_STRIDE,
+    FIRST_CELL,
     GENERATION,
     GROUP_FIELDS,
     HISTORY_CAPACITY,
@@ -43,6 +46,11 @@ from pyNN.reference.layout import (
     HISTORY_LARGEST,
     INTERVAL,
     KERNEL_ADDRESS,
+    LAST_CELL,
+    LIMITS,
+    LIMIT_ADDRESS,
+    LIMIT_ROWS,
+    LIMIT_ROW_ADDRESS,
     LOG_CAPACITY,
     LOG_CELL_ADDRESS,
     LOG_COUNT,
@@ -61,10 +69,12 @@ from pyNN.reference.layout import (
     QUEUE_FIELDS,
     QUEUE_GROUP,
     QUEUE_STEP_ADDRESS,
+    RANDOM_KEY,
     REASON,
     RECEPTOR,
     RECEPTORS,
     RING_ADDRESS,
+    ROUTE_ONE_TO_ONE,
     ROUTE_THREAD,
     SIZE,
     SLOTS,
@@ -81,6 +91,8 @@ from pyNN.reference.layout import (
     WEIGHT_ADDRESS,
     WEIGHT_BYTES,
     WEIGHT_STRIDE,
+    WORD_ADDRESS,
+    WORD_BLOCK,
     YIELD_ADDRESS,
 )
 
@@ -236,6 +248,112 @@ def _deliver(route, group, target, first, last):
 
 
 @njit(error_model="numpy")
+def _draw_words(part, step):
+    """Random numbers of a thread's sources for the four steps to which `step` belongs."""
+    first, last = part[FIRST_CELL], part[LAST_CELL]
+    words = carray(_pointer(part[WORD_ADDRESS]), (4, last - first), np.uint32)
+    low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    key, ordinal = np.uint64(part[RANDOM_KEY]), np.uint64(step >> 2)
+    words0, words1, words2, words3 = words[0], words[1], words[2], words[3]
+    for i in range(last - first):
+        # pyNN.random.compiled.philox, written out here because it is worked out for several cells at once then.
+        row = np.uint64(first + i)
+        c0, c1, c2, c3 = ordinal & low, ordinal >> shift, row & low, row >> shift
+        k0, k1 = key & low, key >> shift
+        for _ in range(ROUNDS):
+            p0 = c0 * np.uint64(MULTIPLIER_0)
+            p1 = c2 * np.uint64(MULTIPLIER_1)
+            c0 = (p1 >> shift) ^ c1 ^ k0
+            c2 = (p0 >> shift) ^ c3 ^ k1
+            c1 = p1 & low
+            c3 = p0 & low
+            k0 = (k0 + np.uint64(WEYL_0)) & low
+            k1 = (k1 + np.uint64(WEYL_1)) & low
+        words0[i], words1[i], words2[i], words3[i] = c0, c1, c2, c3
+    part[WORD_BLOCK] = step >> 2
+
+
+@njit(error_model="numpy")
+def _count(words, limits, counts):
+    """How many limits each word reaches, for pieces of the cells that stay in a processor's cache."""
+    for begin in range(0, counts.shape[0], 1024):
+        end = min(begin + 1024, counts.shape[0])
+        own, found = words[begin:end], counts[begin:end]
+        found[:] = 0
+        for k in range(limits.shape[0]):
+            if limits[k] > 0xFFFFFFFF:
+                break
+            limit = np.uint32(limits[k])
+            for i in range(found.shape[0]):
+                found[i] += np.uint32(1) if own[i] >= limit else np.uint32(0)
+
+
+@njit(error_model="numpy")
+def _draw_counts(part, first_step, steps):
+    """Numbers of spikes of a thread's sources in the steps after `first_step`."""
+    size, first, last = part[SIZE], part[FIRST_CELL], part[LAST_CELL]
+    limits = carray(_pointer(part[LIMIT_ADDRESS]), (part[LIMIT_ROWS], part[LIMITS]), np.int64)
+    rows = carray(_pointer(part[LIMIT_ROW_ADDRESS]), (size,), np.int32)
+    words = carray(_pointer(part[WORD_ADDRESS]), (4, last - first), np.uint32)
+    counts = carray(_pointer(part[COUNT_ADDRESS]), (steps, size), np.uint32)
+    for step in range(first_step + 1, first_step + 1 + steps):
+        if part[WORD_BLOCK] != step >> 2:
+            _draw_words(part, step)
+        drawn = words[step & 3]
+        found = counts[step - first_step - 1][first:last]
+        if limits.shape[0] == 1:
+            _count(drawn, limits[0], found)
+            continue
+        for i in range(last - first):
+            own = limits[rows[first + i]]
+            k = 0
+            while k < own.shape[0] and np.int64(drawn[i]) >= own[k]:
+                k += 1
+            found[i] = k
+
+
+@njit(error_model="numpy")
+def _deliver_counts(route, group, part, target, first_step, step):
+    """Deliver the spikes of counted sources of a step over one route: weights times numbers."""
+    size = group[SIZE]
+    row = np.int64(4) * size * (step - first_step - 1)
+    counts = carray(_pointer(group[COUNT_ADDRESS] + row), (size,), np.uint32)
+    mask, targets = target[SLOTS] - 1, target[SIZE]
+    slot_size = target[RECEPTORS] * targets
+    ring = carray(_pointer(target[RING_ADDRESS]), (target[SLOTS] * slot_size,), np.float64)
+    starts = _integers(route[START_ADDRESS], size + 1)
+    offset = route[RECEPTOR] * targets
+    if route[ROUTE_ONE_TO_ONE] == 1:
+        first, last = part[FIRST_CELL], part[LAST_CELL]
+        weight = carray(_pointer(route[WEIGHT_ADDRESS]), (1,), np.float64)[0]
+        delay = np.int64(carray(_pointer(route[DELAY_ADDRESS]), (1,), np.int32)[0])
+        base = ((step + delay) & mask) * slot_size + offset
+        own, found = ring[base + first : base + last], counts[first:last]
+        for i in range(own.shape[0]):
+            own[i] += weight * np.float64(found[i])
+        return
+    for cell in range(size):
+        if counts[cell] == 0:
+            continue
+        number = np.float64(counts[cell])
+        for k in range(starts[cell], starts[cell + 1]):
+            at_weight, at_delay = k * route[WEIGHT_STRIDE], k * route[DELAY_STRIDE]
+            if route[WEIGHT_BYTES] == 8:
+                weight = carray(_pointer(route[WEIGHT_ADDRESS] + 8 * at_weight), (1,), np.float64)[0]
+            else:
+                weight = np.float64(carray(_pointer(route[WEIGHT_ADDRESS] + 4 * at_weight), (1,), np.float32)[0])
+            if route[DELAY_BYTES] == 4:
+                delay = np.int64(carray(_pointer(route[DELAY_ADDRESS] + 4 * at_delay), (1,), np.int32)[0])
+            else:
+                delay = np.int64(carray(_pointer(route[DELAY_ADDRESS] + at_delay), (1,), np.uint8)[0])
+            if route[POST_BYTES] == 4:
+                post = np.int64(carray(_pointer(route[POST_ADDRESS] + 4 * k), (1,), np.int32)[0])
+            else:
+                post = np.int64(carray(_pointer(route[POST_ADDRESS] + 2 * k), (1,), np.uint16)[0])
+            ring[((step + delay) & mask) * slot_size + offset + post] += weight * number
+
+
+@njit(error_model="numpy")
 def _take_over(groups, queues, histories, cursors, ends):
     """Give the spikes of a step to those who keep spikes."""
     for q in range(queues.shape[0]):
@@ -324,7 +442,9 @@ def _couple(groups, couplings):
 
 
 @njit(error_model="numpy")
-def _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, step, thread):
+def _deliver_step(
+    control, groups, parts, routes, queues, histories, pathways, cursors, ends, first_step, step, thread
+):
     """What a thread does with the spikes of a step, of which each thread keeps the place in `cursors` for itself."""
     for g in range(groups.shape[0]):
         steps = _integers(groups[g, SPIKE_STEP_ADDRESS], groups[g, SPIKE_COUNT])
@@ -340,7 +460,16 @@ def _deliver_step(control, groups, routes, queues, histories, pathways, cursors,
         _wait(control)
     for r in range(routes.shape[0]):
         source = routes[r, SOURCE]
-        if routes[r, ROUTE_THREAD] == thread and cursors[source] < ends[source]:
+        if routes[r, ROUTE_THREAD] != thread:
+            continue
+        if groups[source, COUNT_ADDRESS] != 0:
+            # Those of the step at which an interval begins belong to the interval before.
+            if step > first_step:
+                target = routes[r, TARGET]
+                _deliver_counts(
+                    routes[r], groups[source], parts[thread, target], groups[target], first_step, step
+                )
+        elif cursors[source] < ends[source]:
             _deliver(routes[r], groups[source], groups[routes[r, TARGET]], cursors[source], ends[source])
     _follow_rules(pathways, 0, step, thread)
     for g in range(groups.shape[0]):
@@ -436,7 +565,7 @@ def drive(control, groups, parts, routes, queues, histories, pathways, couplings
     first = control[STEP]
     for g in range(groups.shape[0]):
         cursors[g] = groups[g, CURSOR]
-    _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, first, thread)
+    _deliver_step(control, groups, parts, routes, queues, histories, pathways, cursors, ends, first, first, thread)
     while True:
         _wait(control)
         if thread == 0:
@@ -455,6 +584,8 @@ def drive(control, groups, parts, routes, queues, histories, pathways, couplings
                     first,
                     steps,
                 )
+            elif groups[g, COUNT_ADDRESS] != 0:
+                _draw_counts(parts[thread, g], first, steps)
         _wait(control)
         for g in range(thread, groups.shape[0], threads):
             if groups[g, KERNEL_ADDRESS] != 0:
@@ -467,7 +598,9 @@ def drive(control, groups, parts, routes, queues, histories, pathways, couplings
             if groups[g, KERNEL_ADDRESS] != 0:
                 cursors[g] = 0
         for step in range(first + 1, first + 1 + steps):
-            _deliver_step(control, groups, routes, queues, histories, pathways, cursors, ends, step, thread)
+            _deliver_step(
+                control, groups, parts, routes, queues, histories, pathways, cursors, ends, first, step, thread
+            )
         first += steps
 
 

@@ -36,7 +36,14 @@ COUPLED_FRESH = 27  # 1: there is no step before
 RANDOM_KEY = 28  # of the cells' random numbers, the bits of a uint64
 FIRST_CELL = 29  # of the cells that a thread updates
 LAST_CELL = 30  # the first that it does not
-GROUP_FIELDS = 31
+COUNT_ADDRESS = 31  # uint32 (steps of an interval, size): spikes of sources that are counted; 0: they are not
+WORD_ADDRESS = 32  # uint32 (4, cells of a thread): random numbers
+WORD_BLOCK = 33  # the four steps that they are for
+LIMIT_ADDRESS = 34  # int64 (rows, limits); see pyNN.spike_sources.CountedPoissonSource
+LIMIT_ROWS = 35
+LIMITS = 36
+LIMIT_ROW_ADDRESS = 37  # int32 (size,)
+GROUP_FIELDS = 38
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -69,7 +76,8 @@ ROUTE_THREAD = 9  # the thread that updates all its target cells
 POST_BYTES = 10
 WEIGHT_BYTES = 11
 DELAY_BYTES = 12
-ROUTE_FIELDS = 13
+ROUTE_ONE_TO_ONE = 13  # 1: of counted sources, each to the cell of the same index, all alike
+ROUTE_FIELDS = 14
 
 # Gap junctions between two groups.
 COUPLING_SOURCE = 0  # row

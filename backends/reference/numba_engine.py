@@ -19,13 +19,19 @@ from pyNN.reference.kernel_frame import FRAME
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
-from pyNN.reference.world import CellGroup, Group, Projection, World
+from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray
+from pyNN.spike_sources import CountedPoissonSource
 
 _LONGEST_INTERVAL = 1024
 # A history must hold a spike of every cell and step of an interval.
 _LONGEST_HISTORY_INTERVAL = 16
+_LONGEST_COUNTED_INTERVAL = 16
 _LARGEST_SPIKE_BUFFER = 1 << 22
+_CHANGING = (
+    layout.SIGNAL_START, layout.LIMIT_ADDRESS, layout.LIMIT_ROW_ADDRESS, layout.LIMIT_ROWS, layout.LIMITS
+)  # fmt: skip
+"""Fields of a group's record that are new in every chunk."""
 _LOG_SPIKES = 1 << 16
 
 
@@ -156,17 +162,28 @@ class NumbaEngine:
         largest = max((group.size for group in world.cells), default=1)
         self._interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
         self._interval = max(min(self._interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
+        if any(source.is_counted for source in world.sources):
+            self._interval = min(self._interval, _LONGEST_COUNTED_INTERVAL)
         self._alive = []
         self._rows = {id(group): row for row, group in enumerate(groups)}
         self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
         for group in world.cells:
             self._describe_cells(world, group)
         for source in world.sources:
-            self._records[self._rows[id(source)], layout.SIZE] = source.size
+            self._describe_source(source)
         self._describe_routes(world)
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
+
+    def _describe_source(self, source: SourceGroup) -> None:
+        record = self._records[self._rows[id(source)]]
+        record[layout.SIZE] = record[layout.LAST_CELL] = source.size
+        if isinstance(source.player, CountedPoissonSource) and source.size:
+            record[layout.RANDOM_KEY] = np.uint64(source.player.key).astype(np.int64)
+            record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
+            record[layout.WORD_ADDRESS] = self._address(np.zeros((4, source.size), dtype=np.uint32))
+            record[layout.WORD_BLOCK] = -1
 
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
@@ -305,6 +322,21 @@ class NumbaEngine:
             record[layout.POST_BYTES] = route.posts.itemsize
             record[layout.WEIGHT_BYTES] = weights.itemsize
             record[layout.DELAY_BYTES] = delays.itemsize
+            record[layout.ROUTE_ONE_TO_ONE] = int(self._is_one_to_one(route))
+
+    def _is_one_to_one(self, route: Route) -> bool:
+        """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
+        if not isinstance(route.source, SourceGroup) or not route.source.is_counted:
+            return False
+        if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
+            return False
+        first, last = self.slices(route.target.size)[route.thread]
+        cells = np.arange(first, last)
+        return (
+            np.array_equal(route.posts, cells)
+            and route.starts[first] == 0
+            and bool(np.all(np.diff(route.starts[first : last + 1]) == 1))
+        )
 
     def run(self, world: World, until_step: int) -> None:
         # Holds what the records of this chunk point at.
@@ -349,6 +381,12 @@ class NumbaEngine:
             return
         self._parts = np.repeat(self._records[np.newaxis], self.threads, axis=0)
         self._part_recordings = []
+        for source in world.sources:
+            row = self._rows[id(source)]
+            for part, (first, last) in zip(self._parts[:, row], self.slices(source.size), strict=True):
+                part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
+                if part[layout.COUNT_ADDRESS]:
+                    part[layout.WORD_ADDRESS] = self._address(np.zeros((4, max(last - first, 1)), dtype=np.uint32))
         for group in world.cells:
             row = self._rows[id(group)]
             recordings = self._tables[id(group)][1]
@@ -371,8 +409,8 @@ class NumbaEngine:
                 row[layout.RECORDED] = end - begin
                 row[layout.RECORDED_ADDRESS] += 8 * begin
                 row[layout.DATA_ADDRESS] += 8 * begin
-        starts = self._records[:, layout.SIGNAL_START]
-        self._parts[:, :, layout.SIGNAL_START] = starts
+        for field in _CHANGING:
+            self._parts[:, :, field] = self._records[:, field]
 
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
         for source in world.sources:
@@ -381,6 +419,11 @@ class NumbaEngine:
             record[layout.SPIKE_CELL_ADDRESS] = source.train.cells.ctypes.data
             record[layout.SPIKE_COUNT] = source.train.count
             record[layout.CURSOR] = 0
+            if isinstance(source.player, CountedPoissonSource):
+                _, limits, rows = source.player.tables(world.chunk_start + 1)
+                chunk += [limits, rows]
+                record[layout.LIMIT_ADDRESS], record[layout.LIMIT_ROW_ADDRESS] = limits.ctypes.data, rows.ctypes.data
+                record[layout.LIMIT_ROWS], record[layout.LIMITS] = limits.shape
         for group in world.cells:
             self._records[self._rows[id(group)], layout.SIGNAL_START] = world.chunk_start
             currents, recordings = self._tables[id(group)]

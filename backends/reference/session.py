@@ -40,6 +40,7 @@ from pyNN.specs import (
     RecordingSpec,
     split_by_population,
 )
+from pyNN.spike_sources import CountedPoissonSource
 
 CHUNK_SECONDS = 0.05
 """Wall time after which an advance looks for an interrupt and for states that are not finite."""
@@ -189,6 +190,12 @@ class ReferenceSession:
         began, first = time.perf_counter(), world.current_step
         world.chunk_start = first
         for source in world.sources:
+            if isinstance(source.player, CountedPoissonSource):
+                until_step = min(until_step, source.player.tables(first + 1)[0])
+        for source in world.sources:
+            if not world.wants_train(source):
+                source.skip(until_step)
+                continue
             source.play(until_step)
             for recording in world.spike_recordings(source):
                 recording.append(source.train.steps, source.train.cells)

@@ -13,6 +13,7 @@ from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
+from pyNN.spike_sources import CountedPoissonSource
 
 IndexArray = NDArray[Any]
 """Whole numbers of a type as narrow as can be."""
@@ -165,6 +166,25 @@ class SourceGroup:
     @property
     def size(self) -> int:
         return self.spec.size
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether engines draw how many spikes each cell has in a step; trains are made for others that want them."""
+        return isinstance(self.player, CountedPoissonSource)
+
+    def counts_at(self, step: int) -> IntArray:
+        """How many spikes each cell of a counted source has in a step."""
+        if not isinstance(self.player, CountedPoissonSource):
+            raise InternalError(f"The spikes of {self.spec.label} are not counted.")
+        return np.asarray(self.player.counts(step, step)[0])
+
+    def skip(self, to_step: int) -> None:
+        """Go on without a train."""
+        if isinstance(self.player, CountedPoissonSource):
+            self.player.skip(self.known_until, to_step)
+        self.train.count = 0
+        self.train.steps = self.train.cells = np.empty(0, dtype=np.int64)
+        self.known_until = to_step
 
     def play(self, to_step: int) -> None:
         """Fetch the spikes up to a step; they replace those of the chunk before."""
@@ -398,6 +418,12 @@ class World:
         steps = [route.smallest_delay for route in self.routes if route.posts.size]
         steps += [synapses.interval for synapses in self.ruled if synapses.interval]
         return 1 if self.couplings else min(steps, default=0)
+
+    def wants_train(self, source: SourceGroup) -> bool:
+        """Whether the spikes of a source that is counted must be there as a train too."""
+        if not source.is_counted or self.spike_recordings(source):
+            return True
+        return any(part.source is source for synapses in self.ruled for part in synapses.parts)
 
     def state_recordings(self, group: CellGroup) -> list[StateRecording]:
         return [r for r in self.recordings.values() if isinstance(r, StateRecording) and r.group is group]

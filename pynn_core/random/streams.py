@@ -76,6 +76,15 @@ def philox(
     return c0, c1, c2, c3
 
 
+def words(key: int, rows: Any, ordinals: Any) -> NDArray[np.uint64]:
+    """All four random numbers of 32 bits at each pair of `rows` and `ordinals`, in a new first axis."""
+    low, shift = np.uint64(MASK), np.uint64(32)
+    row, ordinal = np.broadcast_arrays(np.asarray(rows).astype(np.uint64), np.asarray(ordinals).astype(np.uint64))
+    return np.stack(
+        philox(ordinal & low, ordinal >> shift, row & low, row >> shift, key & MASK, (key >> 32) & MASK)
+    )
+
+
 def uniforms(key: int, rows: Any, ordinals: Any) -> FloatArray:
     """Numbers in [0, 1), multiples of 2**-53, one for each pair of `rows` and `ordinals` (integers that broadcast)."""
     return _elementwise(_uniform_block, key, rows, ordinals)
