@@ -3,7 +3,7 @@
 In every interval, whose length is at most the smallest delay, all groups are updated, and then the interval's spikes
 are delivered: step by step, route by route, cell by cell. So the order in which weights are added up, and with it the
 result to the last bit, does not depend on how a run is cut into intervals. Nor does it depend on the number of threads:
-each updates some of the cells of every group, and delivers all spikes, but only over the connections to its own cells.
+cells are divided into slices, of which one thread at a time updates the cells, or delivers all spikes to them.
 
 The text of this module is imported from the folder of compiled models, where Numba can keep its machine code.
 """
@@ -19,8 +19,6 @@ from numba.extending import intrinsic
 
 from pyNN.random.streams import MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1
 from pyNN.reference.layout import (
-    ABORTED,
-    ARRIVED,
     COUNT_ADDRESS,
     COUPLED_ADDRESS,
     COUPLED_FRESH,
@@ -36,8 +34,9 @@ from pyNN.reference.layout import (
     DELAY_ADDRESS,
     DELAY_BYTES,
     DELAY_STRIDE,
+    FINISHED,
     FIRST_CELL,
-    GENERATION,
+    FIRST_DELIVERED,
     GROUP_FIELDS,
     HISTORY_CAPACITY,
     HISTORY_FIELDS,
@@ -47,6 +46,7 @@ from pyNN.reference.layout import (
     INTERVAL,
     KERNEL_ADDRESS,
     LAST_CELL,
+    LAST_DELIVERED,
     LIMITS,
     LIMIT_ADDRESS,
     LIMIT_ROWS,
@@ -60,7 +60,7 @@ from pyNN.reference.layout import (
     PATHWAY_FIELDS,
     PATHWAY_KERNEL,
     PATHWAY_QUEUE,
-    PATHWAY_THREAD,
+    PATHWAY_SLICE,
     POST_ADDRESS,
     POST_BYTES,
     QUEUE_CAPACITY,
@@ -75,8 +75,9 @@ from pyNN.reference.layout import (
     RECEPTORS,
     RING_ADDRESS,
     ROUTE_ONE_TO_ONE,
-    ROUTE_THREAD,
+    ROUTE_SLICE,
     SIZE,
+    SLICES,
     SLOTS,
     SOURCE,
     SPIKE_CELL_ADDRESS,
@@ -87,7 +88,8 @@ from pyNN.reference.layout import (
     STEPS,
     TARGET,
     TARGET_STEP,
-    THREADS,
+    TASK,
+    UPDATING,
     WEIGHT_ADDRESS,
     WEIGHT_BYTES,
     WEIGHT_STRIDE,
@@ -96,8 +98,10 @@ from pyNN.reference.layout import (
     YIELD_ADDRESS,
 )
 
-SPINS = 4000
-"""How often a thread looks whether the others have come before it gives way."""
+SPINS = 2000
+"""How often a thread without a task looks for one before it gives way."""
+PHASE_TASKS = 1 << 16
+"""Tasks are numbered on from a multiple of this in each phase."""
 
 
 @intrinsic
@@ -152,26 +156,37 @@ def _yield(typing, function):
     return types.int32(types.int64), generate
 
 
+@intrinsic
+def _replace_atomically(typing, address, old, new):
+    """Put a number in the place of another at an address; whether that was there."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = builder.inttoptr(arguments[0], context.get_value_type(types.int64).as_pointer())
+        result = builder.cmpxchg(pointer, arguments[1], arguments[2], "seq_cst", "seq_cst")
+        return builder.zext(builder.extract_value(result, 1), context.get_value_type(types.int64))
+
+    return types.int64(types.int64, types.int64, types.int64), generate
+
+
 @njit
-def _wait(control):
-    """Wait until all threads are here; what each has written before, all can read then."""
-    threads = control[THREADS]
-    if threads == 1:
-        return
-    address = control.ctypes.data
-    generation = _add_atomically(address + 8 * GENERATION, 0)
-    if _add_atomically(address + 8 * ARRIVED, 1) == threads - 1:
-        _add_atomically(address + 8 * ARRIVED, -threads)
-        _add_atomically(address + 8 * GENERATION, 1)
-        return
+def _take_task(control):
+    """The number of a task that is not taken yet, as soon as there is one; -1: the threads stop.
+
+    A task is only taken to be done at once, so that a thread which the system keeps waiting keeps no other waiting.
+    """
+    address = control.ctypes.data + 8 * TASK
     turns = 0
-    while _add_atomically(address + 8 * GENERATION, 0) == generation:
+    while True:
+        task = _add_atomically(address, 0)
+        if task < 0:
+            return -1
+        if task % PHASE_TASKS < control[SLICES]:
+            if _replace_atomically(address, task, task + 1) != 0:
+                return task % PHASE_TASKS
+            continue
         turns += 1
-        if turns > SPINS:
-            if _add_atomically(address + 8 * ABORTED, 0) != 0:
-                return
-            if control[YIELD_ADDRESS] != 0:
-                _yield(control[YIELD_ADDRESS])
+        if turns > SPINS and control[YIELD_ADDRESS] != 0:
+            _yield(control[YIELD_ADDRESS])
 
 
 @njit(error_model="numpy")
@@ -249,7 +264,7 @@ def _deliver(route, group, target, first, last):
 
 @njit(error_model="numpy")
 def _draw_words(part, step):
-    """Random numbers of a thread's sources for the four steps to which `step` belongs."""
+    """Random numbers of a slice's sources for the four steps to which `step` belongs."""
     first, last = part[FIRST_CELL], part[LAST_CELL]
     words = carray(_pointer(part[WORD_ADDRESS]), (4, last - first), np.uint32)
     low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -290,7 +305,7 @@ def _count(words, limits, counts):
 
 @njit(error_model="numpy")
 def _draw_counts(part, first_step, steps):
-    """Numbers of spikes of a thread's sources in the steps after `first_step`."""
+    """Numbers of spikes of a slice's sources in the steps after `first_step`."""
     size, first, last = part[SIZE], part[FIRST_CELL], part[LAST_CELL]
     limits = carray(_pointer(part[LIMIT_ADDRESS]), (part[LIMIT_ROWS], part[LIMITS]), np.int64)
     rows = carray(_pointer(part[LIMIT_ROW_ADDRESS]), (size,), np.int32)
@@ -379,12 +394,12 @@ def _take_over(groups, queues, histories, cursors, ends):
 
 
 @njit(error_model="numpy")
-def _follow_rules(pathways, early, step, thread):
-    """Let a thread's pathways that deal with spikes early, or those that do not, deal with what is due at a step."""
+def _follow_rules(pathways, early, step, task):
+    """Let a slice's pathways that deal with spikes early, or those that do not, deal with what is due at a step."""
     for p in range(pathways.shape[0]):
         pathway = carray(_pointer(pathways[p]), (PATHWAY_FIELDS,), np.int64)
         queue = carray(_pointer(pathway[PATHWAY_QUEUE]), (QUEUE_FIELDS,), np.int64)
-        if pathway[PATHWAY_THREAD] != thread:
+        if pathway[PATHWAY_SLICE] != task:
             continue
         if pathway[PATHWAY_EARLY] == early and pathway[PATHWAY_CURSOR] < queue[QUEUE_COUNT]:
             _call(pathway[PATHWAY_KERNEL], pathways[p], step, 0)
@@ -442,47 +457,63 @@ def _couple(groups, couplings):
 
 
 @njit(error_model="numpy")
-def _deliver_step(
-    control, groups, parts, routes, queues, histories, pathways, cursors, ends, first_step, step, thread
-):
-    """What a thread does with the spikes of a step, of which each thread keeps the place in `cursors` for itself."""
+def _find_ends(groups, cursors, ends, step):
+    """For each group the first spike after a step."""
     for g in range(groups.shape[0]):
         steps = _integers(groups[g, SPIKE_STEP_ADDRESS], groups[g, SPIKE_COUNT])
         end = cursors[g]
         while end < groups[g, SPIKE_COUNT] and steps[end] <= step:
             end += 1
         ends[g] = end
-    if queues.shape[0] > 0:
-        # Queues and histories must not change while a thread still reads what was there at the step before.
-        _wait(control)
-        if thread == 0:
-            _take_over(groups, queues, histories, cursors, ends)
-        _wait(control)
-    for r in range(routes.shape[0]):
-        source = routes[r, SOURCE]
-        if routes[r, ROUTE_THREAD] != thread:
-            continue
-        if groups[source, COUNT_ADDRESS] != 0:
-            # Those of the step at which an interval begins belong to the interval before.
-            if step > first_step:
-                target = routes[r, TARGET]
-                _deliver_counts(
-                    routes[r], groups[source], parts[thread, target], groups[target], first_step, step
-                )
-        elif cursors[source] < ends[source]:
-            _deliver(routes[r], groups[source], groups[routes[r, TARGET]], cursors[source], ends[source])
-    _follow_rules(pathways, 0, step, thread)
+
+
+@njit(error_model="numpy")
+def _deliver_steps(control, groups, parts, routes, pathways, task):
+    """Deliver the spikes of some steps to the cells of one slice."""
+    cursors = groups[:, CURSOR].copy()
+    ends = np.zeros(groups.shape[0], dtype=np.int64)
+    begin = control[STEP]
+    for step in range(control[FIRST_DELIVERED], control[LAST_DELIVERED] + 1):
+        _find_ends(groups, cursors, ends, step)
+        for r in range(routes.shape[0]):
+            source = routes[r, SOURCE]
+            if routes[r, ROUTE_SLICE] != task:
+                continue
+            if groups[source, COUNT_ADDRESS] != 0:
+                # Those of the step at which an interval begins belong to the interval before.
+                if step > begin:
+                    target = routes[r, TARGET]
+                    _deliver_counts(routes[r], groups[source], parts[task, target], groups[target], begin, step)
+            elif cursors[source] < ends[source]:
+                _deliver(routes[r], groups[source], groups[routes[r, TARGET]], cursors[source], ends[source])
+        _follow_rules(pathways, 0, step, task)
+        cursors[:] = ends
+
+
+@njit(error_model="numpy")
+def _update(control, groups, parts, pathways, task):
+    """Update the cells of one slice in the steps of an interval."""
+    first, steps = control[STEP], control[STEPS]
+    _follow_rules(pathways, 1, first, task)
     for g in range(groups.shape[0]):
-        cursors[g] = ends[g]
+        if groups[g, KERNEL_ADDRESS] != 0:
+            parts[task, g, SPIKE_COUNT] = _call(
+                groups[g, KERNEL_ADDRESS],
+                parts.ctypes.data + (task * groups.shape[0] + g) * GROUP_FIELDS * 8,
+                first,
+                steps,
+            )
+        elif groups[g, COUNT_ADDRESS] != 0:
+            _draw_counts(parts[task, g], first, steps)
 
 
 @njit(error_model="numpy")
 def _merge(groups, parts, g, first, steps):
-    """Bring the spikes of a group that the threads found into one list, in order of step, then cell."""
-    threads = parts.shape[0]
-    at = np.zeros(threads, dtype=np.int64)
+    """Bring the spikes of a group that were found slice by slice into one list, in order of step, then cell."""
+    slices = parts.shape[0]
+    at = np.zeros(slices, dtype=np.int64)
     total = 0
-    for t in range(threads):
+    for t in range(slices):
         total += parts[t, g, SPIKE_COUNT]
     merged_steps = _integers(groups[g, SPIKE_STEP_ADDRESS], total)
     merged_cells = _integers(groups[g, SPIKE_CELL_ADDRESS], total)
@@ -490,7 +521,7 @@ def _merge(groups, parts, g, first, steps):
     for step in range(first + 1, first + 1 + steps):
         if count == total:
             break
-        for t in range(threads):
+        for t in range(slices):
             end = parts[t, g, SPIKE_COUNT]
             own_steps = _integers(parts[t, g, SPIKE_STEP_ADDRESS], end)
             own_cells = _integers(parts[t, g, SPIKE_CELL_ADDRESS], end)
@@ -525,83 +556,97 @@ def _log_has_room(groups, steps):
 
 
 @njit(error_model="numpy")
-def _begin_interval(control, groups, queues, histories, couplings, first):
-    """Decide on the next interval, or why there is none."""
-    control[STEP] = first
-    if first >= control[TARGET_STEP]:
-        control[REASON] = 3
-        return
-    steps = min(control[INTERVAL], control[TARGET_STEP] - first)
-    control[STEPS] = steps
+def _begin_delivery(control, groups, queues, histories, first, last):
+    """Let the spikes of some steps be delivered: one by one if somebody keeps spikes for later."""
+    control[FIRST_DELIVERED] = first
+    control[LAST_DELIVERED] = first if queues.shape[0] > 0 else last
+    if queues.shape[0] > 0:
+        cursors, ends = groups[:, CURSOR].copy(), np.zeros(groups.shape[0], dtype=np.int64)
+        _find_ends(groups, cursors, ends, first)
+        _take_over(groups, queues, histories, cursors, ends)
+
+
+@njit(error_model="numpy")
+def _begin_interval(control, groups, queues, histories, couplings):
+    """Decide on the next interval: 0, or why there is none."""
+    if control[STEP] >= control[TARGET_STEP]:
+        return 3
+    steps = min(control[INTERVAL], control[TARGET_STEP] - control[STEP])
     if not _log_has_room(groups, steps):
-        control[REASON] = 1
-    elif not _keepers_have_room(groups, queues, histories, steps):
-        control[REASON] = 2
-    elif couplings.shape[0] > 0:
+        return 1
+    if not _keepers_have_room(groups, queues, histories, steps):
+        return 2
+    control[STEPS] = steps
+    if couplings.shape[0] > 0:
         _couple(groups, couplings)
+    return 0
+
+
+@njit(error_model="numpy")
+def _end_phase(control, groups, parts, queues, histories, couplings):
+    """What a single thread does when all tasks of a phase are done: prepare the next; 0, or why the threads stop."""
+    end = control[STEP] + control[STEPS]
+    if control[UPDATING] == 1:
+        for g in range(groups.shape[0]):
+            if groups[g, KERNEL_ADDRESS] != 0:
+                groups[g, CURSOR] = 0
+                if parts.shape[0] > 1:
+                    _merge(groups, parts, g, control[STEP], control[STEPS])
+                if groups[g, LOG_CAPACITY] > 0:
+                    _log(groups[g])
+        control[UPDATING] = 0
+        _begin_delivery(control, groups, queues, histories, control[STEP] + 1, end)
+        return 0
+    done = control[LAST_DELIVERED]
+    ends = np.zeros(groups.shape[0], dtype=np.int64)
+    _find_ends(groups, groups[:, CURSOR].copy(), ends, done)
+    groups[:, CURSOR] = ends
+    if done < end:
+        _begin_delivery(control, groups, queues, histories, done + 1, end)
+        return 0
+    control[STEP], control[STEPS] = end, 0
+    control[UPDATING] = 1
+    return _begin_interval(control, groups, queues, histories, couplings)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def drive(control, groups, parts, routes, queues, histories, pathways, couplings, thread):
+def begin(control, groups, queues, histories):
+    """Prepare what `drive` does, and return 0; 2 if keepers need room."""
+    if not _keepers_have_room(groups, queues, histories, 1):
+        return 2
+    for g in range(groups.shape[0]):
+        if groups[g, KERNEL_ADDRESS] != 0:
+            groups[g, SPIKE_COUNT] = 0
+            groups[g, CURSOR] = 0
+    control[STEPS] = control[UPDATING] = control[FINISHED] = control[TASK] = 0
+    _begin_delivery(control, groups, queues, histories, control[STEP], control[STEP])
+    return 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def drive(control, groups, parts, routes, queues, histories, pathways, couplings):
     """Run to control[TARGET_STEP] and return 0; 1 if a log of spikes must be emptied first, 2 if keepers need room.
 
-    `queues`, `histories` and `pathways` are addresses of records. Each of control[THREADS] threads calls this with its
-    number. parts[thread] are the records of the cells that it updates, and whose input it adds up: so nothing depends
-    on the number of threads. With one thread, parts[0] are the groups themselves.
+    `queues`, `histories` and `pathways` are addresses of records. Several threads may call this at the same time. Two
+    phases alternate: cells are updated, and their spikes are delivered. Each has a task for each slice of the cells,
+    which any thread may do; parts[task] are the records of these cells. The thread that does the last task prepares the
+    next phase. With a single slice, parts[0] are the groups themselves.
     """
-    threads = control[THREADS]
-    cursors = np.zeros(groups.shape[0], dtype=np.int64)
-    ends = np.zeros(groups.shape[0], dtype=np.int64)
-    if thread == 0:
-        control[REASON] = 0 if _keepers_have_room(groups, queues, histories, 1) else 2
-        if control[REASON] == 0:
-            for g in range(groups.shape[0]):
-                if groups[g, KERNEL_ADDRESS] != 0:
-                    groups[g, SPIKE_COUNT] = 0
-                    groups[g, CURSOR] = 0
-    _wait(control)
-    if control[REASON] != 0 or control[ABORTED] != 0:
-        return control[REASON]
-    first = control[STEP]
-    for g in range(groups.shape[0]):
-        cursors[g] = groups[g, CURSOR]
-    _deliver_step(control, groups, parts, routes, queues, histories, pathways, cursors, ends, first, first, thread)
+    address = control.ctypes.data
     while True:
-        _wait(control)
-        if thread == 0:
-            groups[:, CURSOR] = cursors
-            _begin_interval(control, groups, queues, histories, couplings, first)
-        _wait(control)
-        if control[REASON] != 0 or control[ABORTED] != 0:
+        task = _take_task(control)
+        if task < 0:
             return control[REASON] % 3
-        steps = control[STEPS]
-        _follow_rules(pathways, 1, first, thread)
-        for g in range(groups.shape[0]):
-            if groups[g, KERNEL_ADDRESS] != 0:
-                parts[thread, g, SPIKE_COUNT] = _call(
-                    groups[g, KERNEL_ADDRESS],
-                    parts.ctypes.data + (thread * groups.shape[0] + g) * GROUP_FIELDS * 8,
-                    first,
-                    steps,
-                )
-            elif groups[g, COUNT_ADDRESS] != 0:
-                _draw_counts(parts[thread, g], first, steps)
-        _wait(control)
-        for g in range(thread, groups.shape[0], threads):
-            if groups[g, KERNEL_ADDRESS] != 0:
-                if threads > 1:
-                    _merge(groups, parts, g, first, steps)
-                if groups[g, LOG_CAPACITY] > 0:
-                    _log(groups[g])
-        _wait(control)
-        for g in range(groups.shape[0]):
-            if groups[g, KERNEL_ADDRESS] != 0:
-                cursors[g] = 0
-        for step in range(first + 1, first + 1 + steps):
-            _deliver_step(
-                control, groups, parts, routes, queues, histories, pathways, cursors, ends, first, step, thread
-            )
-        first += steps
+        if control[UPDATING] == 1:
+            _update(control, groups, parts, pathways, task)
+        else:
+            _deliver_steps(control, groups, parts, routes, pathways, task)
+        if _add_atomically(address + 8 * FINISHED, 1) == control[SLICES] - 1:
+            _add_atomically(address + 8 * FINISHED, -control[SLICES])
+            control[REASON] = _end_phase(control, groups, parts, queues, histories, couplings)
+            phase = _add_atomically(address + 8 * TASK, 0) // PHASE_TASKS
+            following = (phase + 1) * PHASE_TASKS if control[REASON] == 0 else -1
+            _add_atomically(address + 8 * TASK, following - phase * PHASE_TASKS - control[SLICES])
 
 
 @njit(cache=True, nogil=True)

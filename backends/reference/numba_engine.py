@@ -81,7 +81,8 @@ class NumbaEngine:
         self.weight_type = np.dtype(weight_type)
         self._driver = driver()
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
-        self._control[layout.THREADS] = 1
+        self._control[layout.SLICES] = threads
+        self._control[layout.TASK] = -1
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
         self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
@@ -94,21 +95,22 @@ class NumbaEngine:
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
         # Loads the machine code of the loop, or compiles it.
-        self._drive(0)
-        self._control[layout.THREADS] = threads
+        self._drive()
+        self._driver.begin(self._control, self._records, *self._keepers[:2])
+        self._control[layout.TASK] = -1
 
-    def _drive(self, thread: int) -> int:
+    def _drive(self) -> int:
         return int(
             self._driver.drive(
-                self._control, self._records, self._parts, self._routes, *self._keepers, self._couplings, thread
+                self._control, self._records, self._parts, self._routes, *self._keepers, self._couplings
             )
         )
 
     def slices(self, size: int) -> list[tuple[int, int]]:
-        """The cells of a group (first, one after the last) that each thread updates and delivers to.
+        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with.
 
         Whole blocks of 64 cells: threads then write to different cache lines, and vector instructions work on the same
-        cells together for any number of threads.
+        cells together for any number of slices.
         """
         blocks = -(-size // 64)
         ends = [min(64 * (blocks * t // self.threads), size) for t in range(self.threads + 1)]
@@ -318,7 +320,7 @@ class NumbaEngine:
             record[layout.WEIGHT_STRIDE] = np.ndim(route.weights)
             record[layout.DELAY_ADDRESS] = self._address(delays)
             record[layout.DELAY_STRIDE] = np.ndim(route.delays)
-            record[layout.ROUTE_THREAD] = route.thread
+            record[layout.ROUTE_SLICE] = route.slice_number
             record[layout.POST_BYTES] = route.posts.itemsize
             record[layout.WEIGHT_BYTES] = weights.itemsize
             record[layout.DELAY_BYTES] = delays.itemsize
@@ -330,7 +332,7 @@ class NumbaEngine:
             return False
         if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
             return False
-        first, last = self.slices(route.target.size)[route.thread]
+        first, last = self.slices(route.target.size)[route.slice_number]
         cells = np.arange(first, last)
         return (
             np.array_equal(route.posts, cells)
@@ -342,7 +344,7 @@ class NumbaEngine:
         # Holds what the records of this chunk point at.
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
-        self._control[: layout.THREADS] = (world.current_step, until_step, self._interval)
+        self._control[: layout.SLICES] = (world.current_step, until_step, self._interval)
         reason = 1
         while reason:
             reason = self._drive_together()
@@ -356,26 +358,22 @@ class NumbaEngine:
 
     def _drive_together(self) -> int:
         """Let all threads run the loop, of which one is this thread; why they came back."""
-        control = self._control
-        control[[layout.ARRIVED, layout.ABORTED]] = 0
-        others = [threading.Thread(target=self._drive, args=(t,), daemon=True) for t in range(1, self.threads)]
-        started = []
+        if self._driver.begin(self._control, self._records, *self._keepers[:2]):
+            return 2
+        others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
         try:
             for other in others:
                 other.start()
-                started.append(other)
-        except BaseException:
-            control[layout.ABORTED] = 1
-            for other in started:
-                other.join()
-            raise
-        reason = self._drive(0)
-        for other in others:
-            other.join()
+        finally:
+            # Tasks are not bound to threads: those that could be started do them all.
+            reason = self._drive()
+            for other in others:
+                if other.ident is not None:
+                    other.join()
         return reason
 
     def _divide(self, world: World) -> None:
-        """Make the records of what each thread updates from those of the groups."""
+        """Make the records of the cells of each slice from those of the groups."""
         if self.threads == 1:
             self._parts = self._records[np.newaxis]
             return
@@ -399,7 +397,7 @@ class NumbaEngine:
                 self._part_recordings.append((group, first, last, own))
 
     def _divide_recordings(self, world: World) -> None:
-        """Let every thread sample its own cells, of which those recorded stand next to each other."""
+        """Let every slice sample its own cells, of which those recorded stand next to each other."""
         if self.threads == 1:
             return
         for group, first, last, own in self._part_recordings:

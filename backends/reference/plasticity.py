@@ -97,8 +97,8 @@ class Part:
     post: NDArray[Any]
     chosen: IntArray | None
     """Which of the projection's connections; None: all."""
-    thread: int = 0
-    """The thread that updates all the target cells."""
+    slice_number: int = 0
+    """The number of the slice that has all the target cells."""
 
     def of(self, column: Any) -> Any:
         """A column's values for these connections; a scalar stays one."""

@@ -227,8 +227,8 @@ class Route:
     posts: IndexArray
     weights: float | FloatArray
     delays: int | IndexArray
-    thread: int = 0
-    """The thread that updates all the targets."""
+    slice_number: int = 0
+    """The number of the slice that has all the targets."""
 
     @property
     def smallest_delay(self) -> int:
@@ -436,7 +436,7 @@ class Engine(Protocol):
     """What computes."""
 
     def slices(self, size: int) -> list[tuple[int, int]]:
-        """The cells of a group (first, one after the last) that each thread deals with."""
+        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with."""
 
     def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
         """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
