@@ -128,6 +128,6 @@ def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None =
     delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
     weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
     if numbers is not None:
-        weights = weights * np.repeat(numbers[cells], counts)
+        weights = np.asarray(weights * np.repeat(numbers[cells], counts), dtype=float)
     slots = np.asarray((step + delays) % len(ring))
     np.add.at(ring[:, route.receptor], (slots, route.posts[where]), weights)

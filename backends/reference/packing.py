@@ -1,4 +1,4 @@
-"""Large tables of static connections as the compiled engine keeps them, and nothing else: sorted by source, narrow columns.
+"""Large tables of static connections as the compiled engine keeps them: sorted by source, in narrow columns.
 
 A connection with a weight and a delay of its own takes 2 or 4 bytes for the target cell, 8 for the weight (4 with
 setup(weights="float32")) and 1 for the delay (4 for delays of 256 steps or more). The table's own order, by target and
@@ -47,7 +47,7 @@ class PackedTable:
 
     def _restored(self, column: str, kind: type) -> NDArray[Any]:
         """A column in the order of the table; "pre" is the source cell of each connection."""
-        result = np.empty(self.size, dtype=kind)
+        result: NDArray[Any] = np.empty(self.size, dtype=kind)
         begin = 0
         for route in self._routes:
             places = self._places(route)

@@ -43,7 +43,7 @@ def make_routes(
     for source, target, pre, post, chosen, thread in _parts(projection, populations, groups, engine):
         weights, delays = _chosen(projection.columns["weight"], chosen), _chosen(projection.delay_steps, chosen)
         columns = engine.sort(pre, post, weights, delays, source.size, target.size)
-        routes.append(Route(source, target, _receptor(target, spec.receptor), *columns, thread))
+        routes.append(Route(source, target, _receptor(target, spec.receptor), *columns, slice_number=thread))
     return routes
 
 

@@ -86,8 +86,8 @@ class ReferenceSession:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
                 projection.synapses = self._engine.make_synapses(
-                    projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt, self.current_step,
-                    self._settings.rng_seed, self._settings.trial,
+                    projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt,
+                    self.current_step, self._settings.rng_seed, self._settings.trial,
                 )
             else:
                 projection.routes = self._make_routes(projection, everything, all_groups)

@@ -478,16 +478,17 @@ def numpy_source(program: Program) -> str:
 def numba_source(program: Program, per_cell: bool) -> str:
     """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
 
-    It updates the cells from `first` to `last` - 1, and returns whether any of them spikes. `refractory`, `i_inj` and
-    `flags` have those cells only, the others all n. `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i]
-    is 1 in cells that spike. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like `x`. With
-    `key` and `step`, a cell's index gives its random number.
+    It updates the cells from `first` to `last` - 1, and returns whether any of them spikes. `x` is (states, n) and
+    changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that
+    spike. `refractory`, `i_inj` and `flags` have the cells of the update only. `c` is (coefficients,), or with
+    `per_cell` (coefficients, n). `scratch` is like `x`. With `key` and `step`, a cell's index gives its random number.
     """
     analysis = program.analysis
     lines = [_NUMBA_HEADER]
     if analysis.random:
         lines.insert(0, "from pyNN.random.compiled import uniform")
-        program = dataclasses.replace(program, completion=[(RANDOM, "uniform(_key, _first + _i, _step)"), *program.completion])
+        drawn = (RANDOM, "uniform(_key, _first + _i, _step)")
+        program = dataclasses.replace(program, completion=[drawn, *program.completion])
     if program.refinement:
         lines += ['@njit(error_model="numpy")', *program.slopes, "", ""]
         lines += ['@njit(error_model="numpy")', *program.refinement, ""]

@@ -103,7 +103,7 @@ def test_views_keep_their_table() -> None:
 
 @pytest.mark.usefixtures("pack")
 def test_bytes_of_a_connection(threads: int) -> None:
-    """2 for the target, 1 for the delay, 8 or 4 for the weight; in a network that is not tiny rows cost next to nothing."""
+    """2 for the target, 1 for the delay, 8 or 4 for the weight; where rows are long, their starts cost nothing."""
     for options, size in (({}, 11), ({"weights": "float32"}, 7)):
         _, projection = network(threads, **options)
         sim.run(0.1)
