@@ -42,8 +42,8 @@ def make_routes(
     spec = projection.spec
     for source, target, pre, post, chosen, thread in _parts(projection, populations, groups, engine):
         weights, delays = _chosen(projection.columns["weight"], chosen), _chosen(projection.delay_steps, chosen)
-        columns = engine.sort(pre, post, weights, delays, source.size, target.size)
-        routes.append(Route(source, target, _receptor(target, spec.receptor), *columns, slice_number=thread))
+        starts, posts, *own = engine.sort(pre, post, weights, delays, source.size, target.size)
+        routes.append(Route(source, target, _receptor(target, spec.receptor), starts, posts, own[0], own[1], thread))
     return routes
 
 

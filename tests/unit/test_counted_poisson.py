@@ -107,5 +107,6 @@ def test_few_spikes_a_step_are_timed_one_by_one() -> None:
     for population in (low, high):
         sim.Projection(population, cells, sim.OneToOneConnector())
     sim.run(1.0)
-    sources = sim.script.simulation.session._world.sources
+    session: Any = sim.script.simulation.session
+    sources = session._world.sources
     assert [isinstance(source.player, CountedPoissonSource) for source in sources] == [False, True]

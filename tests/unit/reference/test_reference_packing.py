@@ -104,8 +104,8 @@ def test_views_keep_their_table() -> None:
 @pytest.mark.usefixtures("pack")
 def test_bytes_of_a_connection(threads: int) -> None:
     """2 for the target, 1 for the delay, 8 or 4 for the weight; where rows are long, their starts cost nothing."""
-    for options, size in (({}, 11), ({"weights": "float32"}, 7)):
-        _, projection = network(threads, **options)
+    for kind, size in (("float64", 11), ("float32", 7)):
+        _, projection = network(threads, weights=kind)
         sim.run(0.1)
         routes = projection._spec.table.keeper._routes
         columns = [getattr(route, name) for route in routes for name in ("posts", "weights", "delays")]
