@@ -79,6 +79,7 @@ class ReferenceBackend:
             {
                 "threads": "one simulation uses one core",
                 "mpi": "a simulation is not distributed over processes",
+                "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
                 "native=True": "connections and spike trains always come from the common layer",
             }
         ),

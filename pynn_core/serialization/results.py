@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import CapabilityError, FileFormatError, InvalidParameterValueError, NothingToWriteError
+from pyNN.recording.blocks import make_block_of_file
 from pyNN.recording.output import replacing
 from pyNN.serialization.container import asciify, column, group_in, h5py_module, new_h5, opened_h5, to_string
 from pyNN.serialization.nodesets import Nodes, select
@@ -185,37 +186,22 @@ class SonataIO:
         return report.get("file_name", f"{name}.h5"), data, unit, (start, stop, step)
 
     def read(self) -> list[Any]:
-        """One Neo block for each node population with spikes or reports, cells as in `source_index`."""
-        import neo
-        import quantities as pq
-
-        blocks: dict[str, Any] = {}
-
-        def segment_of(name: str) -> Any:
-            if name not in blocks:
-                blocks[name] = neo.Block(name=name)
-                blocks[name].segments.append(neo.Segment(name="segment000"))
-            return blocks[name].segments[0]
-
+        """One Neo block for each node population with spikes or reports; `source_index` of a train is the node id."""
+        signals: dict[str, list[Any]] = {}
         stop = 0.0
         for path in sorted(self.base_dir.glob("*.h5")):
             if path.name == self.spikes_file:
                 continue
             for name, (values, ids, unit, (start, end, step)) in read_report(path).items():
                 stop = max(stop, end)
-                signal = neo.AnalogSignal(
-                    values, units=_quantity(unit), t_start=start * pq.ms, sampling_period=step * pq.ms, name=path.stem
-                )
-                signal.array_annotate(channel_index=ids)
-                segment_of(name).analogsignals.append(signal)
+                signals.setdefault(name, []).append((path.stem, values, unit, start, step, ids))
         spikes = read_spikes(self.base_dir / self.spikes_file)
         stop = max([stop, *(float(times.max()) for times, _ in spikes.values() if times.size)])
-        for name, (times, ids) in spikes.items():
-            for number in np.unique(ids):
-                train = neo.SpikeTrain(np.sort(times[ids == number]) * pq.ms, t_stop=stop * pq.ms)
-                train.annotate(source_index=int(number), source_id=int(number), source_population=name)
-                segment_of(name).spiketrains.append(train)
-        return list(blocks.values())
+        silent = (np.empty(0), np.empty(0, dtype=np.int64))
+        return [
+            make_block_of_file(name, signals.get(name, []), *spikes.get(name, silent), t_stop=stop)
+            for name in dict.fromkeys([*signals, *spikes])
+        ]
 
     def read_block(self) -> Any:
         """The only block; FileFormatError where there are several or none."""
@@ -224,12 +210,6 @@ class SonataIO:
             names = ", ".join(block.name for block in blocks) or "none"
             raise FileFormatError(f"'{self.base_dir}' holds the node populations {names}. Use read().")
         return blocks[0]
-
-
-def _quantity(unit: str) -> Any:
-    from pyNN.units import quantity
-
-    return quantity(unit).units
 
 
 def _frames(duration: float, step: float) -> int:
