@@ -139,12 +139,72 @@ class Connections:
         return cls(pre[order].astype(np.int32), post[order].astype(np.int32), columns)
 
 
+class ConnectedByHand:
+    """The projection as it is seen by a connector that defines connect(projection): calls are noted, one by one.
+
+    Everything else is the projection's own.
+    """
+
+    def __init__(self, request: ConnectionRequest, connector: Connector) -> None:
+        self._request = request
+        self._connector = connector
+        self._parts: list[tuple[IntArray, IntArray, dict[str, FloatArray]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request.projection_object, name)
+
+    def connect_with(self, connector: Connector) -> None:
+        """What super().connect(projection) does in a connector that derives from one of ours."""
+        made = connector.connections(self._request)
+        self._parts.append((made.pre.astype(np.int64), made.post.astype(np.int64), made.values))
+
+    def _convergent_connect(
+        self, presynaptic_indices: Any, postsynaptic_index: Any, location_selector: Any = None, **parameters: Any
+    ) -> None:
+        """Connect the cells of `pre` with these indices to one cell of `post`; a parameter is a number, or one each."""
+        pre = np.atleast_1d(np.asarray(presynaptic_indices))
+        if pre.dtype == bool:
+            pre = np.flatnonzero(pre)
+        to = np.atleast_1d(postsynaptic_index)
+        for indices, count, side in ((pre, self._request.n_pre, "pre"), (to, self._request.n_post, "post")):
+            wrong = indices[(indices < 0) | (indices >= count)]
+            if wrong.size:
+                raise ConnectorError(f"{self._name}: the {side} index is {wrong[0]}; possible are 0 to {count - 1}.")
+        post = np.full(pre.size, int(postsynaptic_index))
+        try:
+            values = {
+                name: np.array(np.broadcast_to(np.asarray(value, dtype=float), pre.shape))
+                for name, value in parameters.items()
+            }
+        except ValueError as error:
+            raise ConnectorError(f"{self._name}: one number, or {pre.size}, for each parameter: {error}.") from error
+        self._parts.append((pre.astype(np.int64), post, values))
+
+    @property
+    def _name(self) -> str:
+        return type(self._connector).__name__
+
+    def connections(self) -> Connections:
+        """All that was noted, for the local post cells."""
+        parts = [part for part in self._parts if part[0].size]
+        if not parts:
+            return Connections.none()
+        names = list(parts[0][2])
+        if any(sorted(values) != sorted(names) for _, _, values in parts):
+            raise ConnectorError(f"{self._name}: each call must give the same parameters, such as weight and delay.")
+        pre, post = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        local = np.isin(post, self._request.posts)
+        columns = {name: np.concatenate([values[name] for _, _, values in parts])[local] for name in names}
+        return Connections.from_pairs(pre[local], post[local], columns)
+
+
 class Connector:
     """Rule for who connects to whom.
 
-    A connector of your own defines `connections(request)`. `location_selector` may be "all" or "soma", since cells are
-    points. `callback`, if given, is called with the fraction done.
-    `safe` says whether the signs of weights are checked.
+    A connector of your own defines `connections(request)`; one that was written for PyNN and defines
+    connect(projection) works too, and gives weights in the interface's units to projection._convergent_connect.
+    `location_selector` may be "all" or "soma", since cells are points. `callback`, if given, is called with the
+    fraction done. `safe` says whether the signs of weights are checked.
     """
 
     parameter_names: tuple[str, ...] = ()
@@ -172,6 +232,16 @@ class Connector:
             f"{type(self).__name__} does not say what to connect: define connections(self, request), which returns "
             "a pyNN.connectors.Connections."
         )
+
+    def make(self, request: ConnectionRequest) -> Connections:
+        """The connections by whichever of `connections` and `connect` a subclass defines last."""
+        classes = type(self).__mro__
+        first = {name: next(k for k, c in enumerate(classes) if name in vars(c)) for name in ("connections", "connect")}
+        if first["connect"] >= first["connections"]:
+            return self.connections(request)
+        by_hand = ConnectedByHand(request, self)
+        self.connect(by_hand)
+        return by_hand.connections()
 
     def connect(self, projection: Any) -> None:
         """Make the connections of `projection`, which must have been made by Projection(...)."""

@@ -21,7 +21,6 @@ from pyNN.connectors.draws import (
     checked_rng,
     connector_key,
     keyed_uniforms,
-    refuse_native,
     refuse_rank_seeds,
     sequential_uniforms,
 )
@@ -128,7 +127,6 @@ class SmallWorldConnector(Connector):
         self.rng = checked_rng(self, rng)
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         refuse_rank_seeds(self, request, self.rng)
         if request.is_empty:
             return Connections.none()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.connectors.base import PAIRS_A_BLOCK, ConnectionRequest, Connector, FloatArray, IntArray
-from pyNN.errors import CapabilityError, ConnectorError
+from pyNN.errors import ConnectorError
 from pyNN.random import AbstractRNG, NativeRNG, NumpyRNG, RandomDistribution
 from pyNN.random.streams import derive_key, log, mapped, uniforms
 
@@ -23,20 +23,15 @@ Report = Callable[[float], None]
 
 
 def checked_rng(owner: Connector, rng: Any) -> AbstractRNG | None:
-    if rng is None or isinstance(rng, AbstractRNG):
+    if rng is None or isinstance(rng, NativeRNG):
+        # The simulation's own generator, which a NativeRNG asks for, is that of the keyed streams.
+        return None
+    if isinstance(rng, AbstractRNG):
         return rng
     raise ConnectorError(
         f"{type(owner).__name__}: rng must be a generator of pyNN.random, such as NumpyRNG(seed=1), or None (streams "
         f"of the simulation's own seed), not {rng!r}."
     )
-
-
-def refuse_native(owner: Connector, rng: AbstractRNG | None) -> None:
-    if isinstance(rng, NativeRNG):
-        raise CapabilityError(
-            f"{type(owner).__name__} with a NativeRNG leaves the choice of connections to the simulator, which is not "
-            "possible here. Use NumpyRNG(seed=...), or no rng."
-        )
 
 
 def refuse_rank_seeds(owner: Connector, request: ConnectionRequest, rng: AbstractRNG | None) -> None:
@@ -428,8 +423,7 @@ def numbers_of(
         return np.full(size, n, dtype=np.int64)
     if size == 0:
         return np.empty(0, dtype=np.int64)
-    refuse_native(owner, n.rng)
-    if n.rng is None:
+    if n.rng is None or isinstance(n.rng, NativeRNG):
         values = n.draw(connector_key(request, "number"), np.arange(first, first + size), 0)
     else:
         values = n.next(size)

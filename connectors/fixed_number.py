@@ -21,7 +21,6 @@ from pyNN.connectors.draws import (
     checked_rng,
     connector_key,
     numbers_of,
-    refuse_native,
     refuse_rank_seeds,
     sampled_rows,
     sequential_pairs,
@@ -120,7 +119,6 @@ class FixedNumberPreConnector(FixedNumberConnector):
     """
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         if request.is_empty:
             return Connections.none()
         numbers, pre = self._drawn(request, request.posts, request.n_pre, request.self_pre)
@@ -133,7 +131,6 @@ class FixedNumberPostConnector(FixedNumberConnector):
     numbers_in_turn = True
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         refuse_rank_seeds(self, request, self.rng)
         if request.is_empty:
             return Connections.none()
@@ -168,7 +165,6 @@ class FixedTotalNumberConnector(FixedNumberConnector):
         super().__init__(n, allow_self_connections, with_replacement, location_selector, rng, safe, callback)
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         refuse_rank_seeds(self, request, self.rng)
         if request.is_empty:
             return Connections.none()

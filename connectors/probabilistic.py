@@ -23,7 +23,6 @@ from pyNN.connectors.draws import (
     checked_rng,
     connector_key,
     keyed_uniforms,
-    refuse_native,
     sequential_uniforms,
 )
 from pyNN.core import IndexBasedExpression
@@ -57,7 +56,6 @@ class FixedProbabilityConnector(MapConnector):
         self.rng = checked_rng(self, rng)
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         if request.is_empty:
             return Connections.none()
         if self.rng is not None:
@@ -121,7 +119,6 @@ class ProbabilityConnector(MapConnector):
         raise CapabilityError(f"{type(self).__name__} must define probabilities(self, request, pre, post).")
 
     def connections(self, request: ConnectionRequest) -> Connections:
-        refuse_native(self, self.rng)
         if request.is_empty:
             return Connections.none()
         pres: list[NDArray[np.int32]] = []

@@ -9,6 +9,26 @@ import pkgutil
 
 from pyNN import installation, plugins
 
+# What `from pyNN import *` imports; not the adapters to simulators that may not be installed.
+__all__ = [
+    "common",
+    "core",
+    "descriptions",
+    "errors",
+    "mock",
+    "models",
+    "morphology",
+    "multisim",
+    "network",
+    "parameters",
+    "random",
+    "recording",
+    "reference",
+    "serialization",
+    "space",
+    "standardmodels",
+    "utility",
+]
 __version__ = "0.1.0"
 __distribution__ = "pynn-core"
 

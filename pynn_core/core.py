@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 import shutil
 import subprocess
@@ -94,7 +95,7 @@ def find(command: str) -> str:
     return shutil.which(command) or ""
 
 
-def run_command(path: str, working_directory: str) -> tuple[int, list[str]]:
+def run_command(path: str, working_directory: str | os.PathLike[str]) -> tuple[int, list[str]]:
     """Run a program in a directory: its exit status and the lines that it printed (both streams).
 
     Raises SimulatorError if it cannot be started.

@@ -74,7 +74,15 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: np.greater_equal,
 }
 
+_LOGICAL = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
+
 Evaluator = Callable[[dict[str, Any]], Any]
+
+
+def _as_number(value: Any) -> Any:
+    """A truth value as 0.0 or 1.0: NumPy adds booleans as "or", refuses to subtract them, and takes exp() of them in
+    half precision."""
+    return value.astype(float) if value.dtype == bool else value
 
 
 class Expression:
@@ -192,11 +200,15 @@ class _Compiler:
         if type(node.op) not in _BINARY:
             raise self.refuse(f"the operator in '{ast.unparse(node)}' is not allowed.")
         operation, left, right = _BINARY[type(node.op)], self.expression(node.left), self.expression(node.right)
-        return lambda variables: operation(left(variables), right(variables))
+        if operation in _LOGICAL:
+            return lambda variables: operation(left(variables), right(variables))
+        return lambda variables: operation(_as_number(left(variables)), _as_number(right(variables)))
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Evaluator:
         operation, operand = _UNARY[type(node.op)], self.expression(node.operand)
-        return lambda variables: operation(operand(variables))
+        if operation in _LOGICAL:
+            return lambda variables: operation(operand(variables))
+        return lambda variables: operation(_as_number(operand(variables)))
 
     def _BoolOp(self, node: ast.BoolOp) -> Evaluator:
         operation = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
@@ -232,4 +244,4 @@ class _Compiler:
             count = str(fewest) if fewest == most else f"{fewest} to {most}"
             raise self.refuse(f"{name}() takes {count} argument(s), and {len(node.args)} were given.")
         arguments = [self.expression(arg) for arg in node.args]
-        return lambda variables: function(*(argument(variables) for argument in arguments))
+        return lambda variables: function(*(_as_number(argument(variables)) for argument in arguments))

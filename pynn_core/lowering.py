@@ -20,7 +20,7 @@ from pyNN.errors import (
     RoundingWarning,
 )
 from pyNN.expressions import Expression
-from pyNN.models import BaseModelType, Definition, Receptor, check_parameter_names, check_state_names
+from pyNN.models import BaseCellType, BaseModelType, Definition, Receptor, check_parameter_names, check_state_names
 from pyNN.parameters import (
     LazyArray,
     ParameterSpace,
@@ -115,6 +115,29 @@ def lower_state(
         raise InvalidDimensionsError(f"initialize({variable}=...): {error}") from error
     except InvalidParameterValueError as error:
         raise type(error)(f"initialize({variable}=...): {error}") from error
+
+
+def is_computed(celltype: BaseCellType, variable: str) -> bool:
+    """Whether PyNN gives the variable an initial value although it follows from other variables."""
+    state = celltype.definition.states.get(variable)
+    return state is not None and not state.settable and variable in type(celltype).default_initial_values
+
+
+def check_computed(
+    definition: Definition, variable: str, value: Any, size: int, parameters: Mapping[str, Value], label: str
+) -> None:
+    """Warn if an initial value of a computed variable differs from what the variable starts at, which stays."""
+    state = definition.states[variable]
+    start = parameters[state.starts_at] if state.starts_at else state.initial
+    given = lower_values(value.base_value if isinstance(value, LazyArray) else value, size, 0)
+    if np.any(np.asarray(given) != np.asarray(start)):
+        advice = f"{state.starts_at}: set that instead" if state.starts_at else f"{state.initial:g} {state.unit}"
+        warnings.warn(
+            f"'{label}': the initial value of {variable} has no effect. {variable} of {definition.name} is computed "
+            f"and starts at {advice}.",
+            UserWarning,
+            stacklevel=user_stacklevel(),
+        )
 
 
 def to_user(value: Value) -> Any:

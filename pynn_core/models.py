@@ -36,6 +36,8 @@ class State:
     doc: str = ""
     recordable: bool = True
     settable: bool = True
+    starts_at: str = ""
+    """The parameter whose value a state that is not settable has at t = 0; "" where that is `initial`."""
 
 
 @dataclass(frozen=True)
@@ -224,11 +226,19 @@ class BaseSynapseType(BaseModelType):
     transmitted: ClassVar[str] = "weight"
     coupling: ClassVar[str] = ""
     magnitudes: ClassVar[tuple[str, ...]] = ()
+    complements: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Further names for initialize(): what is left of a parameter without a state, as name -> (state, parameter)."""
     literature: ClassVar[str] = ""
     connection_type: ClassVar[str | None] = None
     delay_variable: ClassVar[str] = "delay"
     weight_variable: ClassVar[str] = "weight"
     has_presynaptic_components: ClassVar[bool] = False
+
+    def __init__(self, **parameters: Any) -> None:
+        if parameters.get("weight", 0.0) is None:
+            # As in PyNN, no weight is the default one.
+            del parameters["weight"]
+        super().__init__(**parameters)
 
     @classmethod
     def _make_definition(cls) -> Definition:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from pyNN.core import is_listlike
 from pyNN.errors import (
-    CapabilityError,
     ExpressionError,
     InvalidDimensionsError,
     InvalidParameterValueError,
@@ -774,10 +773,10 @@ def _row(elements: list[Any]) -> Any:
 def lower_values(value: Any, size: int, key: int) -> float | FloatArray:
     """Numbers for `size` cells: a float where all have the same by construction, else an array of shape (size,).
 
-    `value` is a LazyArray or anything that one is made from. A RandomDistribution with no rng, or with a NumpyRNG, is
-    drawn from the stream `key` (and the rng's seed), which neither advances the rng nor depends on MPI; another rng is
-    asked for `size` numbers in sequence. Raises InvalidDimensionsError, InvalidParameterValueError (no number, NaN),
-    ExpressionError and CapabilityError (a NativeRNG).
+    `value` is a LazyArray or anything that one is made from. A RandomDistribution with no rng, a NumpyRNG or a
+    NativeRNG is drawn from the stream `key` (and the rng's seed), which neither advances the rng nor depends on MPI;
+    another rng is asked for `size` numbers in sequence. Raises InvalidDimensionsError, InvalidParameterValueError
+    (no number, NaN) and ExpressionError.
     """
     values = _lowered(value, size, key)
     if values is None:
@@ -824,15 +823,13 @@ def _lowered(value: Any, size: int, key: int) -> Any:
 def draw_values(distribution: RandomDistribution, rows: Any, ordinals: Any, key: int) -> Any:
     """One number for each pair of `rows` and `ordinals` (broadcast), with the meaning of rng as in `lower_values`."""
     rng = distribution.rng
-    if isinstance(rng, NativeRNG):
-        raise CapabilityError(
-            f"{distribution!r} asks the simulator to draw (NativeRNG), which is possible only for a projection that "
-            "the simulator connects itself (native=True). Use NumpyRNG(seed), or no rng."
-        )
     if rng is None:
         return distribution.draw(key, rows, ordinals)
     if type(rng) is NumpyRNG:
         return distribution.draw(derive_key(rng.seed, "rng", key), rows, ordinals)
+    if isinstance(rng, NativeRNG):
+        # The generator of the simulation itself is that of the keyed streams.
+        return distribution.draw(derive_key(rng.seed or 0, "native", key), rows, ordinals)
     shape = np.broadcast_shapes(np.shape(rows), np.shape(ordinals))
     return np.asarray(distribution.next(int(np.prod(shape, dtype=int)))).reshape(shape)
 

@@ -22,7 +22,16 @@ from pyNN.errors import (
     PastSpikesWarning,
     PyNNError,
 )
-from pyNN.lowering import checked_copy, lower_parameters, lower_state, put, take, to_user
+from pyNN.lowering import (
+    check_computed,
+    checked_copy,
+    is_computed,
+    lower_parameters,
+    lower_state,
+    put,
+    take,
+    to_user,
+)
 from pyNN.models import (
     BaseCellType,
     BaseCurrentSource,
@@ -35,6 +44,7 @@ from pyNN.parameters import LazyArray, simplify_parameter_array
 from pyNN.random import NumpyRNG
 from pyNN.random.streams import derive_key, uniforms
 from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
+from pyNN.recording.recorder import refuse_locations
 from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
 from pyNN.specs import FloatArray, IntArray, PopulationSpec
 from pyNN.spike_sources import check_source, lost_times
@@ -66,6 +76,11 @@ class IDMixin:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "parent":
             raise AttributeError(name)
+        if name == "set":
+            raise AttributeError(
+                "A single cell has no set(). Assign to the parameter, as in population[0].tau_m = 20.0, or call "
+                "set_parameters(tau_m=20.0), or set() of a view: population[0:1].set(tau_m=20.0)."
+            )
         return self.as_view().get(name, simplify=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -362,7 +377,13 @@ class BasePopulation:
         seed = self._simulation.settings.rng_seed
         changes = []
         for variable, value in initial_values.items():
-            for definition in {p.definition.name: p.definition for p in self._roots()}.values():
+            for celltype in {p.definition.name: p.celltype for p in self._roots()}.values():
+                definition = celltype.definition
+                if is_computed(celltype, variable):
+                    start = definition.states[variable].starts_at
+                    present = {start: self.get(start)} if start else {}
+                    check_computed(definition, variable, value, self.size, present, self.label)
+                    continue
                 lowered = lower_state(definition, variable, value, self.size, seed, draw)
                 changes += [
                     (population, indices, variable, take(lowered, positions))
@@ -427,7 +448,8 @@ class BasePopulation:
         if variable == "spikes":
             return "ms"
         if None in units or len(units) != 1:
-            raise NonExistentParameterError(variable, self.label, self._roots()[0].definition.units if units else ())
+            known = self._roots()[0].definition.units if units else ()
+            raise NonExistentParameterError(variable, self.label, known, kind="variable")
         return str(units.pop())
 
     # --- space ---------------------------------------------------------------------------------------------------
@@ -636,8 +658,10 @@ class Population(_OnePopulation):
         checked = checked_copy(celltype, _given(celltype), count)
         states = {name: state.initial for name, state in definition.states.items()}
         initial: dict[str, Any] = dict(states)
+        computed = {n: value for n, value in (initial_values or {}).items() if is_computed(celltype, n)}
         for variable, value in (initial_values or {}).items():
-            initial[variable] = lower_state(definition, variable, value, count, seed, "population", number)
+            if variable not in computed:
+                initial[variable] = lower_state(definition, variable, value, count, seed, "population", number)
         self._spec = PopulationSpec(
             id=number,
             label=self.label,
@@ -650,6 +674,8 @@ class Population(_OnePopulation):
         )
         if definition.source:
             check_source(definition.source, self.label, self._spec.parameters)
+        for variable, value in computed.items():
+            check_computed(definition, variable, value, count, self._spec.parameters, self.label)
         self._recorder = Recorder(simulation, self)
         simulation.add_population(self, self._spec)
 
@@ -741,10 +767,15 @@ class Population(_OnePopulation):
             "size_local": self.local_size,
             "first_id": self.first_id,
             "last_id": self.last_id,
+            "local_first_id": "",
+            "cell_parameters": {},
             "annotations": dict(self.annotations),
         }
         if self._structure is not None:
             context["structure"] = self._structure.describe(template=None)
+        if len(self.local_cells):
+            first = self.local_cells[0]
+            context |= {"local_first_id": first, "cell_parameters": self[self.id_to_index(first)].get_parameters()}
         return descriptions.render(engine, template, context)
 
     def __repr__(self) -> str:
@@ -893,7 +924,11 @@ class PopulationView(_OnePopulation):
 
 
 class Assembly(BasePopulation):
-    """Several populations or views, treated as one group. A cell that is in two of them is an error."""
+    """Several populations or views, treated as one group, which holds each cell once.
+
+    A population or view all of whose cells are in the group already adds nothing; one that overlaps in part is an
+    error.
+    """
 
     _script: ClassVar[Any] = None
 
@@ -915,7 +950,10 @@ class Assembly(BasePopulation):
             raise InvalidModelError(f"An assembly holds populations, views and assemblies, not {element!r}.")
         if any(element is p or (isinstance(p, PopulationView) and p == element) for p in self.populations):
             return
-        if element.size and np.isin(element.ids, self.ids).any():
+        present = np.isin(element.ids, self.ids)
+        if present.size and present.all():
+            return
+        if present.any():
             raise ConnectionError(
                 f"'{element.label}' has cells that are in the assembly already. An assembly holds each cell once; use "
                 "views that do not overlap."
@@ -993,10 +1031,11 @@ class Assembly(BasePopulation):
     def _assembly_parts(self) -> list[AssemblyPart]:
         return [AssemblyPart(p.recorder, p.size, p._indices_or_none()) for p in self.populations]
 
-    def get_data(
-        self, variables: Any = "all", gather: bool = True, clear: bool = False, locations: Any = None,
-        annotations: Mapping[str, Any] | None = None,
+    def get_data(  # type: ignore[override]  # PyNN 0.13 has this order for assemblies, and that for populations
+        self, variables: Any = "all", gather: bool = True, clear: bool = False,
+        annotations: Mapping[str, Any] | None = None, locations: Any = None,
     ) -> Any:
+        refuse_locations(locations)
         return assembly_block(
             self._assembly_parts(),
             self.label,
@@ -1012,7 +1051,8 @@ class Assembly(BasePopulation):
         annotations: Mapping[str, Any] | None = None, locations: Any = None,
     ) -> None:
         # Data are cleared only after they are safely in the file.
-        write_block(self.get_data(variables, gather, annotations=annotations), io, self._simulation.comm, gather)
+        block = self.get_data(variables, gather, annotations=annotations, locations=locations)
+        write_block(block, io, self._simulation.comm, gather)
         if clear:
             for element in self.populations:
                 element.recorder.clear()

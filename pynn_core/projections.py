@@ -29,7 +29,7 @@ from pyNN.lowering import (
 )
 from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_state_names
 from pyNN.parameters import check_range
-from pyNN.populations import BasePopulation
+from pyNN.populations import ID, BasePopulation
 from pyNN.random.streams import derive_key
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
@@ -44,6 +44,7 @@ _ADDRESSES = ("presynaptic_index", "postsynaptic_index")
 GAP_JUNCTION = "gap"
 """The receptor type of an electrical connection."""
 _GAP_NAMES = (None, "default", GAP_JUNCTION, "source_section.gap")
+_GAP_SOURCES = ("source_section", "source_section.gap")
 _ANY_SIGN = Receptor("uS", "", sign=0)
 
 
@@ -121,6 +122,11 @@ class Projection:
         native: bool | None = None,
     ) -> None:
         for group, side in ((presynaptic_neurons, "presynaptic"), (postsynaptic_neurons, "postsynaptic")):
+            if isinstance(group, ID):
+                raise ConnectionError(
+                    f"The {side} cells must be a population, a view or an assembly, not a single cell. A view of one "
+                    "cell is possible: population[0:1]."
+                )
             if not isinstance(group, BasePopulation):
                 raise ConnectionError(
                     f"The {side} cells must be a population, a view or an assembly, not {group!r}."
@@ -136,7 +142,7 @@ class Projection:
             )
         if space is not None and not isinstance(space, Space):
             raise InvalidModelError(f"space must be an instance such as sim.Space(axes='xy'), not {space!r}.")
-        if source not in (None, "") and not (synapse_type.definition.coupling and source == "source_section"):
+        if source not in (None, "") and not (synapse_type.definition.coupling and source in _GAP_SOURCES):
             raise CapabilityError(f"source={source!r}: point neurons have no parts that a projection could start from.")
         simulation: Simulation = self._script.simulation
         simulation.require_model(synapse_type.definition)
@@ -233,7 +239,7 @@ class Projection:
 
     def connect_with(self, connector: Connector) -> Connections:
         """What a connector would connect here, as columns; the projection itself stays as it is."""
-        return connector.connections(self._request())
+        return connector.make(self._request())
 
     def _positions(self) -> tuple[FloatArray, FloatArray]:
         if self._distance_cache is None:
@@ -255,7 +261,7 @@ class Projection:
         with build_progress(100.0, f"connecting {self.label}", "%", self._owner.comm.rank == 0) as progress:
             request = self._request()
             request.progress = lambda fraction: progress(100.0 * fraction)
-            connections = self.connector.connections(request)
+            connections = self.connector.make(request)
         pairs = self._pairs_of(connections.pre, connections.post)
         self._pairs = pairs
         space = self.synapse_type.parameter_space
@@ -567,12 +573,21 @@ class Projection:
         """
         self._owner.require_open()
         definition = self.synapse_type.definition
-        check_state_names(initial_values, definition.name, definition)
+        complements = {n: c for n, c in self.synapse_type.complements.items() if n in initial_values}
+        check_state_names([n for n in initial_values if n not in complements], definition.name, definition)
         draw = self._owner.next_draw()
         changes = {
             name: lower_synaptic(name, value, self._pairs, self._key(name, draw))
             for name, value in initial_values.items()
         }
+        for name, (state, total) in complements.items():
+            value, whole = changes.pop(name), self._column(total)
+            if np.any(value < 0) or np.any(value > whole) or np.any(value != np.rint(value)):
+                raise InvalidParameterValueError(
+                    f"initialize({name}=...): a whole number from 0 to {total} is needed for each connection of "
+                    f"{self.label}."
+                )
+            changes[state] = whole - value
         session = self._owner.built_session
         for name, value in changes.items():
             if session is not None:

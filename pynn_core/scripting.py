@@ -58,6 +58,15 @@ class _State:
         return self._script.simulation.segment_index
 
 
+class _Simulator:
+    """What PyNN scripts read from ``sim.simulator``: the simulator's name and the state of the simulation."""
+
+    def __init__(self, name: str, state: _State) -> None:
+        self.name = name
+        """As in the annotations of recorded data."""
+        self.state = state
+
+
 class Script:
     """The functions and classes of one backend's module, and the simulation that they act on."""
 
@@ -67,6 +76,7 @@ class Script:
         """Are told before_build(simulation) and before_close(simulation) of every simulation of this module."""
         self._simulation: simulation.Simulation | None = None
         self.state = _State(self)
+        self.simulator = _Simulator(backend.title, self.state)
         self.Population = _bound(populations.Population, self)
         self.PopulationView = _bound(populations.PopulationView, self)
         self.Assembly = _bound(populations.Assembly, self)

@@ -360,6 +360,8 @@ class Grid3D(_Grid):
 
     def calculate_size(self, n: int) -> tuple[int, int, int]:
         """(nx, ny, nz) for n cells."""
+        if n == 0:
+            return 0, 0, 0
         a, b = self.aspect_ratios
         what = f"a Grid3D with aspect ratios {a:g} and {b:g}"
         nx = _side(float(np.cbrt(n * a * b)), "x", n, what)

@@ -20,6 +20,7 @@ from pyNN.errors import (
 from pyNN.random import streams
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, Ragged
 from pyNN.spike_sources import nearest_steps
+from pyNN.standardmodels.electrodes import check_steps
 
 
 def signal(spec: CurrentSpec, settings: Settings, first_step: int, n: int) -> FloatArray:
@@ -123,20 +124,7 @@ def _ac(spec: CurrentSpec, settings: Settings, steps: IntArray) -> FloatArray:
 
 def _step_current(spec: CurrentSpec, settings: Settings, steps: IntArray) -> FloatArray:
     times, amplitudes = _numbers(spec, "times"), _numbers(spec, "amplitudes")
-    if times.size != amplitudes.size:
-        raise InvalidDimensionsError(
-            f"{spec.model.name} needs as many times as amplitudes; it has {times.size} and {amplitudes.size}."
-        )
-    if np.isnan(amplitudes).any():
-        raise InvalidParameterValueError(f"{spec.model.name}: an amplitude is NaN.")
-    if not np.isfinite(times).all() or (times < 0.0).any():
-        wrong = times[~np.isfinite(times) | (times < 0.0)][0]
-        raise InvalidTimeError(f"{spec.model.name}: {wrong:g} ms is not a time; times are finite and not negative.")
-    if (np.diff(times) <= 0.0).any():
-        k = int(np.argmax(np.diff(times) <= 0.0))
-        raise InvalidTimeError(
-            f"{spec.model.name}: times must increase, and {times[k + 1]:g} ms comes after {times[k]:g} ms."
-        )
+    check_steps(spec.model.name, times, amplitudes)
     if not times.size:
         return np.zeros(steps.size)
     # The last of several changes in one step is the one that `side="right"` finds.

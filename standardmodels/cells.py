@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyNN.models import Parameter, Receptor, State
 from pyNN.parameters import ArrayParameter, Sequence
 from pyNN.standardmodels.base import StandardCellType, StandardCellTypeComponent
+from pyNN.standardmodels.compartments import MultiCompartmentNeuron as MultiCompartmentNeuron
 from pyNN.standardmodels.composed import PointNeuron as PointNeuron
 
 _LIF_PARAMETERS = {
@@ -395,7 +396,7 @@ class GIF_cond_exp(StandardCellType):
         "v": _V,
         **_CONDUCTANCES,
         "i_eta": State(0.0, "nA", "sum of the spike-triggered currents", settable=False),
-        "v_t": State(-48.0, "mV", "threshold", settable=False),
+        "v_t": State(-48.0, "mV", "threshold", settable=False, starts_at="v_t_star"),
         "eta": State(0.0, "nA", "each spike-triggered current", recordable=False, settable=False),
         "gamma": State(0.0, "mV", "each movement of the threshold", recordable=False, settable=False),
     }

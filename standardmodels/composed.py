@@ -70,6 +70,19 @@ class PointNeuron(StandardCellType):
     def has_parameter(self, name: str) -> bool:  # type: ignore[override]
         return name in self.default_parameters
 
+    def describe(self, template: str | None = "modeltype_default.txt", engine: str = "default") -> Any:
+        """A description for people; with ``template=None`` as a dictionary, in which the parts are described too."""
+        from pyNN import descriptions
+
+        context = {
+            **super().describe(template=None),
+            "neuron": self.neuron.describe(template=None),
+            "post_synaptic_receptors": {
+                name: receptor.describe(template=None) for name, receptor in self.post_synaptic_receptors.items()
+            },
+        }
+        return descriptions.render(engine, template, context)
+
     def _collect_parameters(self) -> ParameterSpace:
         values = dict(self.neuron.parameter_space.items())
         for name, receptor in self.post_synaptic_receptors.items():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyNN.errors import InvalidParameterValueError
+import numpy as np
+
+from pyNN.errors import InvalidDimensionsError, InvalidParameterValueError, InvalidTimeError
 from pyNN.models import Parameter
 from pyNN.parameters import Sequence
 from pyNN.random import AbstractRNG
+from pyNN.specs import FloatArray
 from pyNN.standardmodels.base import StandardCurrentSource
 
 _FOREVER = 1e12
@@ -15,6 +18,22 @@ _WINDOW = {
     "start": Parameter(0.0, "ms", "time at which it is switched on", minimum=0.0),
     "stop": Parameter(_FOREVER, "ms", "time from which it is zero again"),
 }
+
+
+def check_steps(name: str, times: FloatArray, amplitudes: FloatArray) -> None:
+    """Raise InvalidDimensionsError, InvalidTimeError or InvalidParameterValueError if these make no step current."""
+    if times.size != amplitudes.size:
+        raise InvalidDimensionsError(
+            f"{name} needs as many times as amplitudes; it has {times.size} and {amplitudes.size}."
+        )
+    if np.isnan(amplitudes).any():
+        raise InvalidParameterValueError(f"{name}: an amplitude is NaN.")
+    if not np.isfinite(times).all() or (times < 0.0).any():
+        wrong = times[~np.isfinite(times) | (times < 0.0)][0]
+        raise InvalidTimeError(f"{name}: {wrong:g} ms is not a time; times are finite and not negative.")
+    if (np.diff(times) <= 0.0).any():
+        k = int(np.argmax(np.diff(times) <= 0.0))
+        raise InvalidTimeError(f"{name}: times must increase, and {times[k + 1]:g} ms comes after {times[k]:g} ms.")
 
 
 class DCSource(StandardCurrentSource):
@@ -42,6 +61,11 @@ class StepCurrentSource(StandardCurrentSource):
         "amplitudes": Parameter(Sequence([]), "nA", "values", is_array=True),
         "times": Parameter(Sequence([]), "ms", "when each value begins", is_array=True),
     }
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        values = self._values()
+        check_steps(type(self).__name__, values["times"][0], values["amplitudes"][0])
 
 
 class NoisyCurrentSource(StandardCurrentSource):

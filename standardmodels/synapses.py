@@ -91,8 +91,10 @@ class MultiQuantalSynapse(StandardSynapseType):
     states = {
         "u": State(0.0, "", "probability of release"),
         "depleted": State(0.0, "", "release sites that have not recovered", settable=False),
-        "unrecovered": State(0.0, "", "probability of having not recovered since the last spike", False, False),
+        # From t = 0 on: sites that are empty then recover from then.
+        "unrecovered": State(1.0, "", "probability of having not recovered since the last spike", False, False),
     }
+    complements = {"a": ("depleted", "n")}
     equations = """
         du/dt = -u/tau_facil : 1 (pre)
         dunrecovered/dt = -unrecovered/tau_rec : 1 (pre)
@@ -314,6 +316,16 @@ class STDPMechanism(StandardSynapseType):
         self.default_parameters = {name: p.default for name, p in parameters.items()}  # type: ignore[misc]
         self.units = self.definition.units  # type: ignore[misc]
         self.default_initial_values = {}  # type: ignore[misc]
+
+    @property
+    def model(self) -> str:
+        """Name of the combination of rules, by which a backend's table knows it."""
+        return self.definition.name
+
+    @property
+    def possible_models(self) -> set[str]:
+        """The models that can stand for this combination: one, as the rules say everything."""
+        return {self.definition.name}
 
     def get_parameter_names(self) -> list[str]:  # type: ignore[override]
         return list(self.default_parameters)

@@ -13,7 +13,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # The same examples in every run, and no time limit for one, which would depend on the machine's load. Fresh ones are
 # drawn with `pytest --hypothesis-profile random`.
 hypothesis.settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.register_profile(
     "random", hypothesis.settings.get_profile("repeatable"), derandomize=False, print_blob=True

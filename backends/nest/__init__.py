@@ -35,7 +35,20 @@ record = script.record
 record_v = script.record_v
 record_gsyn = script.record_gsyn
 state = script.state
+simulator = script.simulator
 Population = script.Population
 PopulationView = script.PopulationView
 Assembly = script.Assembly
 Projection = script.Projection
+
+
+def __getattr__(name: str) -> object:
+    """NEST's own module as `sim.nest`, loaded when a script asks for it."""
+    if name == "nest":
+        from pyNN.nest.versions import load_nest
+
+        return load_nest()
+    import sys
+
+    # With name and obj the interpreter adds which name is meant.
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'", name=name, obj=sys.modules[__name__])

@@ -3,142 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.core import user_stacklevel
-from pyNN.errors import CapabilityError, InternalError, InvalidWeightError, NonExistentParameterError
+from pyNN.errors import CapabilityError, NonExistentParameterError
 from pyNN.nest import plasticity, versions
-from pyNN.nest.synapses import SMALLEST_WEIGHT, SynapseTranslation
-from pyNN.specs import ConnectionTable, FloatArray, IntArray, ProjectionSpec
+from pyNN.nest.built import Built, Selection, check_signs
+from pyNN.nest.lookup import Lookup
+from pyNN.nest.synapses import SMALLEST_WEIGHT
+from pyNN.nest.taps import Taps
+from pyNN.specs import ConnectionTable, FloatArray, IntArray
 
 _OWN_MODELS_AT_MOST = 300
 """Projections beyond this number share a synapse model with labels: NEST has room for a limited number of models."""
 _MODELS_AT_MOST = 450
 """Own models that projections with rows told apart by labels may use in addition."""
 _LABELLED = "pynn_labelled"
-_SINGULAR = 1e-7
-"""tsodyks_synapse divides by tau_psc - tau_rec, which is kept at least this fraction of them."""
-
-
-@dataclass
-class Selection:
-    """What picks a projection's connections out of all that NEST has."""
-
-    synapse_model: str
-    label: int | None = None
-
-    def find(self, nest: Any) -> Any:
-        if self.label is None:
-            return nest.GetConnections(synapse_model=self.synapse_model)
-        return nest.GetConnections(synapse_model=self.synapse_model, synapse_label=self.label)
-
-
-@dataclass
-class Built:
-    """One projection in NEST."""
-
-    spec: ProjectionSpec
-    synapse: SynapseTranslation
-    pre_nodes: IntArray
-    """Node id of each entry of spec.pre."""
-    post_nodes: IntArray
-    weight_factors: FloatArray | float
-    """Standard to native, one for each entry of spec.post or one for all."""
-    sign: int
-    """The sign that a standard weight must have; 0: any."""
-    ports: IntArray | int = 0
-    """NEST's number of the receptor, one for each entry of spec.post or one for all."""
-    receptor_taus: FloatArray | float | None = None
-    """Time constant (ms) of the receptor, likewise; None where it has none."""
-    selections: list[Selection] = field(default_factory=list)
-    pre: NDArray[np.int32] | None = None
-    post: NDArray[np.int32] | None = None
-    columns: dict[str, Any] = field(default_factory=dict)
-    """Standard values that were connected or set, numbers or one a connection; with the delays the weights tell
-    parallel connections apart."""
-    delays: IntArray | None = None
-    """Delays in steps, where NEST drew them; otherwise the table has them."""
-    numbered: bool = False
-    """Whether the label of each connection is its row in the table."""
-    since: int = -1
-    """The step at which it was made; -1: before the first run."""
-    mirror: Built | None = None
-    """The same connections in the other direction, for synapses that work in both."""
-    collections: list[Any] | None = None
-    """NEST's collections, one a selection, ..."""
-    order: IntArray | None = None
-    """... and for each row of the table the position in them."""
-    plastic: tuple[int, dict[str, FloatArray]] | None = None
-    """The step at which NEST was asked for plastic weights last, and its answer: asking is what takes time."""
-    collected: int = -1
-    ordered: int = -1
-    """The epochs in which the two were found."""
-
-    def factors(self, post: NDArray[np.int32]) -> FloatArray | float:
-        """What turns standard weights into native ones, for connections onto the cells `post`."""
-        return self.weight_factors if isinstance(self.weight_factors, float) else self.weight_factors[post]
-
-    def of_post(self, values: Any) -> Any:
-        """One value for each connection (or one for all) from one for each entry of spec.post (or one for all)."""
-        return values if np.ndim(values) == 0 else np.asarray(values)[self.post]
-
-    def delay_steps(self) -> IntArray:
-        """Delays in steps, one a connection."""
-        if self.delays is not None:
-            return self.delays
-        assert self.spec.table is not None
-        return self.spec.table.delays.astype(np.int64)
-
-    def native_weights(self, weights: Any) -> Any:
-        """Weights in NEST's units and sign."""
-        assert self.post is not None
-        native = np.asarray(weights, dtype=float) * self.factors(self.post)
-        if not self.synapse.signed:
-            return native
-        return np.where((native == 0.0) & (self.largest_sign(native) < 0.0), -SMALLEST_WEIGHT, native)
-
-    def standard_weights(self, native: FloatArray) -> FloatArray:
-        """Weights in PyNN's units and sign."""
-        assert self.post is not None
-        if self.synapse.signed:
-            native = np.where(np.abs(native) <= SMALLEST_WEIGHT, 0.0, native)
-        return np.asarray(native / self.factors(self.post)) + 0.0
-
-    def largest_sign(self, native_weights: Any) -> Any:
-        """The sign that NEST's largest weight must have."""
-        assert self.post is not None
-        if self.sign:
-            return np.sign(self.factors(self.post)) * self.sign
-        return np.where(np.asarray(native_weights) < 0.0, -1.0, 1.0)
-
-    def native_parameters(self, columns: dict[str, Any], changed: set[str] | None = None) -> dict[str, Any]:
-        """All native parameters but weight and delay, or those that depend on the `changed` standard ones."""
-        assert self.post is not None
-        scale = np.abs(self.factors(self.post))
-        native = self.synapse.native_parameters(self.spec.model, columns, scale, changed)
-        if "Wmax" in native and self.synapse.signed:
-            native["Wmax"] = native["Wmax"] * self.largest_sign(self.native_weights(columns["weight"]))
-        if self.synapse.from_receptor and (changed is None or {"tau_rec", self.synapse.from_receptor} & changed):
-            native[self.synapse.from_receptor] = self._receptor_time_constant(columns)
-        if self.synapse.short_term == "quantal" and changed is None:
-            # At its first spike NEST takes u as it is.
-            native |= {"a": native["n"], "u": native["U"]}
-        return native
-
-    def _receptor_time_constant(self, columns: dict[str, Any]) -> Any:
-        tau = np.asarray(self.of_post(self.receptor_taus), dtype=float)
-        recovery = np.asarray(columns["tau_rec"], dtype=float)
-        return np.where(np.abs(tau - recovery) < _SINGULAR * recovery, recovery * (1.0 + _SINGULAR), tau)
+_NO_TRACE = 1e-9
+"""A trace that is not worth mentioning."""
 
 
 class ConnectionStore:
-    """Makes, reads and changes connections. `epoch` says when NEST may have put its connections into a new order."""
+    """Makes, reads and changes connections."""
 
-    def __init__(self, nest: Any, clock: Any) -> None:
+    def __init__(self, nest: Any, clock: Any, taps: Taps, threads: int) -> None:
         self._nest = nest
         self._clock = clock
         self._dt = clock.dt
@@ -148,10 +40,15 @@ class ConnectionStore:
         self._taus: dict[int, dict[int, float]] = {}
         """Time constant of the postsynaptic trace that each projection needs: projection -> id of a cell -> ms."""
         self._led_in = False
-        self._log = plasticity.SpikeLog(nest, clock)
-        self.epoch = 0
+        self._log = plasticity.SpikeLog(taps, clock)
+        self._lookup = Lookup(nest, clock.dt, threads)
         self.spiking_nodes: IntArray = np.empty(0, dtype=np.int64)
         """Node ids of all presynaptic cells."""
+
+    @property
+    def epoch(self) -> int:
+        """Says when connections, or their order in NEST, may be others than before."""
+        return self._lookup.epoch
 
     # --- making ------------------------------------------------------------------------------------------------
 
@@ -167,15 +64,29 @@ class ConnectionStore:
             needed = self._needed_taus(built, post, spec.post, given[built.synapse.trace])
             self._check_taus(built, needed, taken)
             taken.update(needed)
-        if built.synapse.short_term == "quantal" and np.any(np.asarray(spec.initial_values.get("u", 0.0)) != 0.0):
-            raise CapabilityError(
-                f"'{spec.label}': NEST's {built.synapse.native} releases with probability U at its first spike, so the "
-                "initial value of u cannot be set. The backend 'reference' has it."
-            )
+        if built.synapse.short_term == "quantal":
+            self._check_release(built)
         if built.synapse.from_receptor and built.receptor_taus is None:
             raise CapabilityError(
                 f"'{spec.label}': NEST's {built.synapse.native} needs the time constant of the receptor "
                 f"'{spec.receptor}', which has none. The backend 'reference' has it."
+            )
+
+    def _check_release(self, built: Built) -> None:
+        spec = built.spec
+        if np.any(np.asarray(spec.initial_values.get("depleted", 0.0)) != 0.0):
+            raise CapabilityError(
+                f"'{spec.label}': in NEST's {built.synapse.native} all release sites are full at the first spike. The "
+                "backend 'reference' starts with any number."
+            )
+        given = spec.table.columns if spec.table is not None else spec.rule.values if spec.rule else {}
+        lasting = np.asarray(spec.initial_values.get("u", 0.0)) * np.asarray(given["tau_facil"], dtype=float)
+        if np.any(lasting != 0.0):
+            warnings.warn(
+                f"'{spec.label}': in NEST's {built.synapse.native} the initial value of u does not decay before the "
+                "first spike. The backend 'reference' has the decay.",
+                UserWarning,
+                stacklevel=user_stacklevel(),
             )
 
     def _needed_taus(self, built: Built, post: Any, cells: Any, values: Any) -> dict[int, float]:
@@ -212,7 +123,7 @@ class ConnectionStore:
     def connect(self, built: Built) -> None:
         """Make the connections of one projection."""
         self._built[built.spec.id] = built
-        self.epoch += 1
+        self._lookup.epoch += 1
         self.spiking_nodes = np.union1d(self.spiking_nodes, built.pre_nodes)
         built.since = self._clock.now if self._led_in else -1
         if built.spec.table is None:
@@ -235,6 +146,17 @@ class ConnectionStore:
         if built.synapse.changing or built.synapse.rows:
             pairs = table.pre.astype(np.int64) * (len(built.spec.post) + 1) + table.post
             built.numbered = len(np.unique(pairs)) < table.size
+        self._connect_rows(built, self._native_columns(built))
+        if built.synapse.trace:
+            self._set_taus(built, built.columns[built.synapse.trace])
+        if built.followed:
+            self._follow(built, built.pre_nodes[np.unique(built.pre)], built.post_nodes[np.unique(built.post)])
+        if built.synapse.symmetric:
+            self._connect_mirror(built)
+
+    def _native_columns(self, built: Built) -> dict[str, Any]:
+        table = built.spec.table
+        assert table is not None
         native = built.native_parameters(built.columns)
         native["weight"] = built.native_weights(built.columns["weight"])
         if not built.synapse.symmetric:
@@ -242,15 +164,34 @@ class ConnectionStore:
         port = built.of_post(built.ports)
         if np.any(port):
             native["receptor_type"] = np.asarray(port, dtype=np.int64)
-        for start in range(0, table.size, versions.MAX_CONNECTIONS):
-            rows = slice(start, min(start + versions.MAX_CONNECTIONS, table.size))
-            self._connect_block(built, rows, native)
-        if built.synapse.trace:
-            self._set_taus(built, built.columns[built.synapse.trace])
-        if built.synapse.changing and built.synapse.rule != "native":
-            self._log.watch(built.pre_nodes[np.unique(built.pre)], built.post_nodes[np.unique(built.post)])
-        if built.synapse.symmetric:
-            self._connect_mirror(built)
+        return native
+
+    def _connect_rows(self, built: Built, native: dict[str, Any]) -> None:
+        """Make all connections, in the order of their sources, in which NEST will want to have them."""
+        assert built.pre is not None
+        built.made = _sorted_by(built.pre_nodes[built.pre])
+        for start in range(0, len(built.made), versions.MAX_CONNECTIONS):
+            self._connect_block(built, built.made[start : start + versions.MAX_CONNECTIONS], native)
+
+    def _follow(self, built: Built, pre: IntArray, post: IntArray) -> None:
+        if not built.plastic:
+            # NEST keeps no postsynaptic spikes for these.
+            post = post[:0]
+        elif self._led_in:
+            known = self._log.of_post(post)
+            taus = self.taken()
+            cells = dict(zip(built.post_nodes.tolist(), built.spec.post.tolist(), strict=True))
+            tau = np.array([taus[cells[node]] for node in known.tolist()]) / self._dt
+            trace = plasticity.post_trace(self._log, known, np.full(len(known), float(self._clock.now)), tau, True)
+            if np.any(trace > _NO_TRACE):
+                warnings.warn(
+                    f"'{built.spec.label}' is made during a run onto cells that have plastic synapses already: NEST "
+                    "keeps the postsynaptic trace in the cell, so the new synapses meet the trace of spikes before "
+                    "they existed. The backend 'reference' begins with a trace of 0.",
+                    UserWarning,
+                    stacklevel=user_stacklevel(),
+                )
+        self._log.watch(pre, post)
 
     def _connect_mirror(self, built: Built) -> None:
         table = built.spec.table
@@ -261,7 +202,7 @@ class ConnectionStore:
         factors = built.weight_factors if isinstance(built.weight_factors, float) else 1.0
         mirror = Built(spec, one_way, built.post_nodes, built.pre_nodes, factors, built.sign)
         mirror.pre, mirror.post, mirror.columns = swapped.pre, swapped.post, dict(built.columns)
-        self._connect_block(mirror, slice(0, table.size), {"weight": mirror.native_weights(mirror.columns["weight"])})
+        self._connect_rows(mirror, {"weight": mirror.native_weights(mirror.columns["weight"])})
         built.mirror = mirror
 
     def _set_taus(self, built: Built, values: Any) -> None:
@@ -270,13 +211,10 @@ class ConnectionStore:
         nodes, first = np.unique(built.post_nodes[built.post], return_index=True)
         tau = np.broadcast_to(np.asarray(values, dtype=float), built.post.shape)[first]
         if len(nodes):
-            same = bool((tau == tau[0]).all())
-            self._nest.NodeCollection(nodes).set(tau_minus=float(tau[0]) if same else tau)
+            versions.set_nodes(self._nest.NodeCollection(nodes), {}, {"tau_minus": tau.tolist()})
 
-    def _connect_block(self, built: Built, rows: slice, native: dict[str, Any]) -> None:
-        table = built.spec.table
-        assert table is not None
-        n = rows.stop - rows.start
+    def _connect_block(self, built: Built, rows: IntArray, native: dict[str, Any]) -> None:
+        assert built.pre is not None and built.post is not None
         own = self._models < (_MODELS_AT_MOST if built.numbered else _OWN_MODELS_AT_MOST)
         selection = self._new_model(built, own)
         defaults: dict[str, Any] = {}
@@ -291,15 +229,15 @@ class ConnectionStore:
                 # A scalar column stays one: it is the default of the projection's own model.
                 defaults[name] = values.item()
             else:
-                spec[name] = np.full(n, values.item())
+                spec[name] = np.full(len(rows), values.item())
         if built.numbered:
-            spec["synapse_label"] = np.arange(rows.start, rows.stop)
+            spec["synapse_label"] = rows
         elif selection.label is not None:
-            spec["synapse_label"] = np.full(n, selection.label)
+            spec["synapse_label"] = np.full(len(rows), selection.label)
         if defaults:
             self._nest.SetDefaults(selection.synapse_model, defaults)
         self._nest.Connect(
-            built.pre_nodes[table.pre[rows]], built.post_nodes[table.post[rows]], "one_to_one", syn_spec=spec
+            built.pre_nodes[built.pre[rows]], built.post_nodes[built.post[rows]], "one_to_one", syn_spec=spec
         )
         built.selections.append(selection)
 
@@ -347,12 +285,12 @@ class ConnectionStore:
         post = self._nest.NodeCollection(built.post_nodes)
         self._nest.Connect(pre, post, conn_spec, syn_spec)
         built.selections.append(selection)
-        if built.synapse.changing and built.synapse.rule != "native":
-            self._log.watch(built.pre_nodes, built.post_nodes)
+        if built.followed:
+            self._follow(built, built.pre_nodes, built.post_nodes)
         if built.synapse.trace:
             tau = float(spec.rule.values[built.synapse.trace])
             self._taus[spec.id] = dict.fromkeys(spec.post.tolist(), tau)
-            post.set(tau_minus=tau)
+            versions.set_nodes(post, {"tau_minus": tau})
 
     # --- time --------------------------------------------------------------------------------------------------
 
@@ -363,19 +301,18 @@ class ConnectionStore:
     def begin(self) -> None:
         """The lead-in is over, the session's time is 0: give the synapses their initial states."""
         self._led_in = True
-        self.epoch += 1
+        self._lookup.epoch += 1
         for built in self._built.values():
             self._initialize(built)
 
     def settle(self) -> None:
-        """Between two pieces of a run: take the spikes out of NEST's recorder, and drop those that nobody needs."""
-        self._log.settle()
+        """Between two pieces of a run: drop spikes that nobody needs."""
         if self._log.crowded:
-            plastic = [b for b in self._built.values() if b.synapse.changing and b.synapse.rule != "native"]
+            plastic = [b for b in self._built.values() if b.followed]
             longest = max((int(np.max(b.delay_steps(), initial=0)) for b in plastic), default=0)
             tau = max((t for taus in self._taus.values() for t in taus.values()), default=0.0)
             pre = np.unique(np.concatenate([b.pre_nodes for b in plastic]))
-            self._log.forget(pre, longest + 50.0 * tau / self._dt)
+            self._log.forget(pre, longest + 50.0 * tau / self._dt, self._clock.delivered)
 
     def _initialize(self, built: Built) -> None:
         values = built.spec.initial_values.get("u")
@@ -392,7 +329,7 @@ class ConnectionStore:
                 f"'{built.spec.label}': the initial value of u must not be above {largest:.3g}, because "
                 "NEST lets it decay from its own time 0 on."
             )
-        self._set(built, {"u": u})
+        self._lookup.set(built, {"u": u})
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -400,7 +337,7 @@ class ConnectionStore:
         """(pre, post) indices of a projection, sorted by post, then pre."""
         built = self._built[projection]
         if built.pre is None or built.post is None:
-            self._columns(built, [])
+            self._lookup.order(built)
         assert built.pre is not None and built.post is not None
         return built.pre, built.post
 
@@ -432,14 +369,14 @@ class ConnectionStore:
     def _read_native(self, built: Built, name: str) -> FloatArray:
         assert built.post is not None
         if name == "weight":
-            return np.asarray(self._columns(built, ["weight"])["weight"] / built.factors(built.post))
-        return self._columns(built, [name])[name]
+            return np.asarray(self._lookup.columns(built, ["weight"])["weight"] / built.factors(built.post))
+        return self._lookup.columns(built, [name])[name]
 
     def _read_state(self, built: Built, name: str) -> FloatArray:
         assert built.post is not None
         if built.synapse.short_term and self._led_in:
             return self._short_term(built)[name]
-        if built.synapse.rule in ("stdp", "vogels") and self._led_in:
+        if built.plastic and self._led_in:
             if name == "x_pre":
                 return self._present(built)[1]
             synapses = self._synapses(built)
@@ -449,11 +386,6 @@ class ConnectionStore:
         state = built.spec.model.states[name]
         value = built.spec.initial_values.get(name, state.initial)
         return np.array(np.broadcast_to(np.asarray(value, dtype=float), built.post.shape))
-
-    def _boundary(self) -> int:
-        """NEST has delivered the spikes up to this step."""
-        lag, lead_in = self._clock.lag, self._clock.lead_in
-        return int((self._clock.now + lead_in - 1) // lag * lag - lead_in)
 
     def _synapses(self, built: Built) -> plasticity.Synapses:
         assert built.pre is not None and built.post is not None
@@ -471,26 +403,29 @@ class ConnectionStore:
         self, built: Built, until: int | None = None, found: dict[str, FloatArray] | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """(native weights, presynaptic traces) at the present step, or at one before it; `found`: what NEST has."""
-        found = self._plastic_columns(built) if found is None else found
+        found = self._states(built, ["weight", "Kplus"]) if found is None else found
         rule = self._pair_rule(built, built.columns)
         step = self._clock.now if until is None else until
         return plasticity.present_weights(
-            self._log, self._synapses(built), rule, found["weight"], found["Kplus"], self._boundary(), step
+            self._log, self._synapses(built), rule, found["weight"], found["Kplus"], self._clock.delivered, step
         )
 
-    def _plastic_columns(self, built: Built) -> dict[str, FloatArray]:
-        """Native weights and presynaptic traces, which are the same as long as NEST does not run."""
-        if built.plastic is None or built.plastic[0] != self._clock.now:
-            built.plastic = (self._clock.now, self._columns(built, ["weight", "Kplus"]))
-        return built.plastic[1]
+    def _states(self, built: Built, names: list[str]) -> dict[str, FloatArray]:
+        return self._lookup.states(built, names, self._clock.delivered, self._log)
 
     def _short_term(self, built: Built) -> dict[str, FloatArray]:
         tsodyks = built.synapse.short_term == "tsodyks"
         own = ["x", "y", "tau_psc"] if tsodyks else ["n", "a"]
-        native = self._columns(built, ["u", "U", "tau_rec", "tau_fac", *own])
+        native = self._states(built, ["u", "U", "tau_rec", "tau_fac", *own])
         compute = plasticity.tsodyks_states if tsodyks else plasticity.quantal_states
         return compute(
-            self._log, self._synapses(built), native, self._dt, -self._clock.lead_in, self._boundary(), self._clock.now
+            self._log,
+            self._synapses(built),
+            native,
+            self._dt,
+            -self._clock.lead_in,
+            self._clock.delivered,
+            self._clock.now,
         )
 
     # --- changing ----------------------------------------------------------------------------------------------
@@ -536,14 +471,14 @@ class ConnectionStore:
             built.columns.update(changes)
             return
         columns = {**built.columns, **changes}
-        if built.synapse.rule in ("stdp", "vogels"):
+        if built.plastic:
             native = self._plastic_changes(built, columns, changes, since)
         else:
             native = self._plain_changes(built, columns, changes)
         # Rows are told apart by the weights that NEST has, so they are found before these change.
-        self._set(built, native)
+        self._lookup.set(built, native)
         if built.mirror is not None:
-            self._set(built.mirror, native)
+            self._lookup.set(built.mirror, native)
             built.mirror.columns.update(changes)
         built.columns = columns
         if built.synapse.trace in changes:
@@ -554,12 +489,13 @@ class ConnectionStore:
         if "weight" in changes:
             native["weight"] = built.native_weights(changes["weight"])
         if "n" in changes and built.synapse.short_term == "quantal":
-            found = self._columns(built, ["n", "a"])
+            found = self._lookup.columns(built, ["n", "a"])
             native["a"] = np.clip(found["a"] + native["n"] - found["n"], 0, None).astype(np.int64)
         if "U" in changes and built.synapse.short_term == "quantal":
-            step = self._boundary() if self._led_in else -1
+            step = self._clock.delivered if self._led_in else -1
             last = plasticity.pending(self._log, self._synapses(built), step, step, False, False).last
-            native["u"] = np.where(np.isfinite(last), self._columns(built, ["u"])["u"], native["U"])
+            use = built.first_release(native["U"], columns["tau_facil"])
+            native["u"] = np.where(np.isfinite(last), self._lookup.columns(built, ["u"])["u"], use)
         return native
 
     def _plastic_changes(
@@ -570,9 +506,9 @@ class ConnectionStore:
             if "weight" in changes:
                 native["weight"] = built.native_weights(changes["weight"])
             return native
-        found = self._plastic_columns(built)
+        found = self._states(built, ["weight", "Kplus"])
         present, traces = self._present(built, since, found)
-        rule, synapses, boundary = self._pair_rule(built, columns), self._synapses(built), self._boundary()
+        rule, synapses, boundary = self._pair_rule(built, columns), self._synapses(built), self._clock.delivered
         stored = found["Kplus"]
         if {"tau_plus", "tau"} & set(changes):
             stored = plasticity.trace_to_store(self._log, synapses, rule, traces, stored, boundary, since)
@@ -601,160 +537,41 @@ class ConnectionStore:
         built = self._built[projection]
         built.receptor_taus = taus
         if built.post is not None and len(built.post):
-            self._set(built, built.native_parameters(built.columns, {built.synapse.from_receptor}))
+            self._lookup.set(built, built.native_parameters(built.columns, {built.synapse.from_receptor}))
 
     def depending_on_receptors(self) -> list[Built]:
         """Projections whose synapses have a parameter that is the receptor's time constant."""
         return [built for built in self._built.values() if built.synapse.from_receptor]
 
-    def _set(self, built: Built, native: dict[str, Any]) -> None:
-        built.plastic = None
-        single: dict[str, Any] = {}
-        several: dict[str, Any] = {}
-        for name, given in native.items():
-            values = np.asarray(given)
-            same = values.ndim == 0 or bool((values == values.flat[0]).all())
-            (single if same else several)[name] = values.flat[0].item() if same else values
-        if {"weight", "Wmax"} & set(several):
-            assert built.post is not None
-            for name in {"weight", "Wmax"} & set(single):
-                several[name] = np.full(len(built.post), single.pop(name))
-        if several:
-            self._columns(built, [])
-            assert built.order is not None
-            several = {name: _scattered(values, built.order) for name, values in several.items()}
-        start = 0
-        for collection in self._collections(built):
-            stop = start + len(collection)
-            if stop > start:
-                collection.set(**single, **{name: values[start:stop] for name, values in several.items()})
-            start = stop
+    def incoming(self, nodes: IntArray) -> tuple[dict[str, FloatArray], dict[str, dict[str, FloatArray]]]:
+        """Connections onto `nodes`, from NEST itself: (static ones, the others by synapse model).
 
-    def incoming(self, nodes: Any) -> tuple[IntArray, IntArray, FloatArray, IntArray, IntArray]:
-        """(source, target, native weight, delay in steps, port) of all connections onto `nodes`, from NEST itself."""
-        found = self._nest.GetConnections(target=nodes)
-        values = versions.connection_columns(found, ["source", "target", "weight", "delay", "receptor"])
-        steps = np.rint(values["delay"] / self._dt).astype(np.int64)
-        source, target, port = (values[name].astype(np.int64) for name in ("source", "target", "receptor"))
-        return source, target, values["weight"], steps, port
-
-    # --- finding -----------------------------------------------------------------------------------------------
-
-    def _collections(self, built: Built) -> list[Any]:
-        if built.collections is None or built.collected != self.epoch:
-            built.collections = [selection.find(self._nest) for selection in built.selections]
-            built.collected = self.epoch
-        return built.collections
-
-    def _columns(self, built: Built, names: list[str]) -> dict[str, FloatArray]:
-        """Native attributes of a projection's connections, in the order of the table; finds that order if need be."""
-        known = built.ordered == self.epoch
-        if known and not names:
-            return {}
-        wanted = list(names)
-        if not known:
-            wanted += ["source", "target", "weight"] + ([] if built.synapse.symmetric else ["delay"])
-            wanted += ["synapse_label"] if built.numbered else []
-        if built.post is None:
-            wanted += [row.native for row in built.synapse.rows]
-        wanted = list(dict.fromkeys(wanted))
-        parts = [versions.connection_columns(collection, wanted) for collection in self._collections(built)]
-        found = {name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0) for name in wanted}
-        if not known:
-            self._order(built, found)
-            built.ordered = self.epoch
-        assert built.order is not None
-        return {name: found[name][built.order] for name in names}
-
-    def _order(self, built: Built, found: dict[str, FloatArray]) -> None:
-        source, target = found["source"], found["target"]
-        steps = np.rint(found["delay"] / self._dt).astype(np.int64) if "delay" in found else None
-        if built.pre is None or built.post is None:
-            assert steps is not None
-            self._adopt(built, source, target, found, steps)
-        elif built.numbered:
-            self._match_numbers(built, source, target, found["synapse_label"].astype(np.int64))
-        else:
-            self._match(built, source, target, found["weight"], steps)
-
-    def _adopt(self, built: Built, source: Any, target: Any, found: dict[str, FloatArray], steps: IntArray) -> None:
-        pre = _positions(built.pre_nodes, source)
-        post = _positions(built.post_nodes, target)
-        built.order = np.lexsort((found["weight"], steps, pre, post))
-        built.pre, built.post = pre[built.order].astype(np.int32), post[built.order].astype(np.int32)
-        native = {name: values[built.order] for name, values in found.items()}
-        assert built.spec.rule is not None
-        scale = np.abs(built.factors(built.post))
-        built.columns = {name: value for name, value in built.spec.rule.values.items() if np.ndim(value) == 0}
-        built.columns |= built.synapse.standard_parameters(built.spec.model, native, scale)
-        built.columns["weight"] = built.standard_weights(native["weight"])
-        built.delays = steps[built.order]
-
-    def _match_numbers(self, built: Built, source: Any, target: Any, label: IntArray) -> None:
-        assert built.pre is not None and built.post is not None
-        order = np.argsort(label, kind="stable")
-        pre, post = built.pre_nodes[built.pre], built.post_nodes[built.post]
-        if not (
-            np.array_equal(label[order], np.arange(len(pre)))
-            and np.array_equal(source[order], pre)
-            and np.array_equal(target[order], post)
-        ):
-            self._complain(built, len(label))
-        built.order = order
-
-    def _match(self, built: Built, source: Any, target: Any, weight: FloatArray, steps: IntArray | None) -> None:
-        assert built.pre is not None and built.post is not None
-        pre, post = built.pre_nodes[built.pre], built.post_nodes[built.post]
-        compared = [(pre, source), (post, target)]
-        keys, found = [pre, post], [source, target]
-        if steps is not None:
-            delays = built.delay_steps()
-            compared.append((delays, steps))
-            keys.insert(0, delays)
-            found.insert(0, steps)
-        weights = np.broadcast_to(built.native_weights(built.columns["weight"]), built.pre.shape)
-        if not built.synapse.rule:
-            # Parallel connections are told apart by delay, then weight; any that agree in both are interchangeable.
-            keys.insert(0, weights)
-            found.insert(0, weight)
-        rows, there = np.lexsort(keys), np.lexsort(found)
-        same = len(rows) == len(there) and all(np.array_equal(ours[rows], nests[there]) for ours, nests in compared)
-        if same and not built.synapse.rule:
-            same = np.allclose(weights[rows], weight[there], rtol=1e-12, atol=0.0)
-        if not same:
-            self._complain(built, len(there))
-        order = np.empty(len(rows), dtype=np.int64)
-        order[rows] = there
-        built.order = order
-
-    def _complain(self, built: Built, number: int) -> None:
-        assert built.pre is not None
-        raise InternalError(
-            f"NEST holds {number} connections for projection '{built.spec.label}', which are not the "
-            f"{len(built.pre)} of its table."
-        )
+        Delays are in steps; "since" is the step up to which spikes came too early for a connection.
+        """
+        names = ["source", "target", "weight", "delay", "receptor", "port", "synapse_id"]
+        if not len(nodes):
+            return {name: np.empty(0) for name in [*names, "since"]}, {}
+        found = self._nest.GetConnections(target=self._nest.NodeCollection(nodes))
+        columns = versions.connection_columns(versions.connections_of(found), names)
+        columns["delay"] = np.rint(columns["delay"] / self._dt)
+        columns["since"] = np.full(len(columns["source"]), -1.0)
+        static = np.ones(len(columns["source"]), dtype=bool)
+        varying = {}
+        # Of projections that share a model, the first counts: NEST has sent spikes to that model since then.
+        models = {s.synapse_model: b for b in reversed(self._built.values()) for s in b.selections}
+        for model, built in models.items():
+            chosen = columns["synapse_id"] == self._nest.GetDefaults(model, "synapse_modelid")
+            columns["since"][chosen] = built.since
+            if chosen.any() and not built.synapse.static:
+                static &= ~chosen
+                varying[model] = {name: values[chosen] for name, values in columns.items()}
+        return {name: values[static] for name, values in columns.items()}, varying
 
 
-def _scattered(values: Any, order: IntArray) -> Any:
-    found = np.empty_like(values)
-    found[order] = values
-    return found
-
-
-def check_signs(built: Built, weights: Any) -> None:
-    """Raise InvalidWeightError for weights that NEST would take for those of the other receptor."""
-    weights = np.asarray(weights, dtype=float)
-    if built.sign and weights.size and bool((weights * built.sign < 0).any()):
-        wanted = "positive" if built.sign > 0 else "negative"
-        wrong = float(weights.ravel()[np.argmax(weights.ravel() * built.sign < 0)])
-        raise InvalidWeightError(
-            f"Projection '{built.spec.label}' {'may draw' if built.spec.table is None else 'has'} the weight {wrong}, "
-            f"but weights for the receptor '{built.spec.receptor}' must be {wanted} or zero: NEST chooses "
-            "the receptor by the sign."
-            + (" Draw them from 'normal_clipped'." if np.isinf(wrong) else "")
-        )
-
-
-def _positions(nodes: IntArray, wanted: Any) -> IntArray:
-    order = np.argsort(nodes, kind="stable")
-    return order[np.searchsorted(nodes, np.asarray(wanted, dtype=np.int64), sorter=order)]
+def _sorted_by(nodes: IntArray) -> IntArray:
+    """Indices that sort node ids, equal ones in their order."""
+    if not len(nodes):
+        return np.empty(0, dtype=np.int64)
+    offset = nodes - nodes.min()
+    # NumPy sorts numbers of 16 bits many times faster.
+    return np.argsort(offset.astype(np.uint16) if offset.max() < 2**16 else offset, kind="stable")

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyNN.nest.taps import Event, Taps, steps_of, taken
 from pyNN.specs import FloatArray, IntArray
 
 _TICK = 1024
@@ -51,111 +52,101 @@ class Trains:
 class SpikeLog:
     """Spikes of all cells that have plastic synapses, as far as a present value may need them."""
 
-    def __init__(self, nest: Any, clock: Any) -> None:
-        self._nest = nest
+    def __init__(self, taps: Taps, clock: Any) -> None:
+        self._taps = taps
         self._clock = clock
-        self._recorder: Any = None
-        self._taken = 0
         self._started = False
+        self._queue: list[Event] | None = None
         self._nodes: IntArray = np.empty(0, dtype=np.int64)
-        self._waiting: IntArray = np.empty(0, dtype=np.int64)
-        self._parts: list[tuple[FloatArray, IntArray]] = []
+        self._times: FloatArray = np.empty(0)
+        self._senders: IntArray = np.empty(0, dtype=np.int64)
         self._post_since: dict[int, int] = {}
-        self._first: dict[int, float] = {}
         self._trains: tuple[Trains, Trains, IntArray] | None = None
+        self._limit = _PRUNE_AT
 
     def watch(self, pre: IntArray, post: IntArray) -> None:
         """Keep the spikes of these nodes from now on."""
+        self._take()
         since = self._clock.now if self._started else -1
         for node in np.unique(post).tolist():
             self._post_since.setdefault(node, since)
-        wanted = np.setdiff1d(np.union1d(pre, post), self._nodes)
-        self._nodes = np.union1d(self._nodes, wanted)
-        self._waiting = np.union1d(self._waiting, wanted)
+        self._nodes = np.union1d(self._nodes, np.union1d(pre, post))
         self._trains = None
-        if self._started:
-            self._connect()
+        self._listen()
 
     def start(self) -> None:
         """Begin; NEST's smallest delay is known now."""
         self._started = True
-        self._connect()
+        self._listen()
 
-    def _connect(self) -> None:
-        if not len(self._waiting):
-            return
-        if self._recorder is None:
-            self._recorder = self._nest.Create("spike_recorder")
-        spec = {"delay": self._clock.lag * self._clock.dt, "synapse_model": "static_synapse"}
-        self._nest.Connect(self._nest.NodeCollection(self._waiting), self._recorder, syn_spec=spec)
-        self._waiting = np.empty(0, dtype=np.int64)
-
-    def settle(self) -> None:
-        """Empty the recorder, which NEST does not allow while it is prepared to run."""
-        if self._recorder is None:
-            return
-        self._pull()
-        self._recorder.n_events = 0
-        self._taken = 0
-
-    def _pull(self) -> None:
-        if self._recorder is None or self._recorder.n_events <= self._taken:
-            return
-        events = self._recorder.events
-        times = events["times"][self._taken :] / self._clock.dt - self._clock.lead_in
-        whole = np.rint(times)
-        times = np.where(np.abs(times - whole) < 1e-6, whole, times)
-        self._parts.append((times, events["senders"][self._taken :].astype(np.int64)))
-        self._taken += len(times)
-        self._trains = None
+    def _listen(self) -> None:
+        if self._started and len(self._nodes):
+            self._queue = self._taps.spikes.queue() if self._queue is None else self._queue
+            self._taps.watch(self._nodes)
 
     def indices(self, nodes: IntArray) -> IntArray:
         """Which of the trains are those of `nodes`."""
         return np.searchsorted(self._nodes, nodes)
 
+    def _take(self) -> None:
+        if self._queue is None:
+            return
+        self._taps.spikes.pull()
+        events = taken(self._queue)
+        if events is not None:
+            # Others listen to the same recorder.
+            mine = np.isin(events["senders"], self._nodes)
+            self._times = np.concatenate([self._times, events["times"][mine]])
+            self._senders = np.concatenate([self._senders, events["senders"][mine]])
+            self._trains = None
+
     def trains(self) -> tuple[Trains, Trains, IntArray]:
         """(as presynaptic spikes, as postsynaptic spikes, first step that counts for each postsynaptic train)."""
-        self._pull()
+        self._take()
         if self._trains is None:
-            times = np.concatenate([t for t, _ in self._parts]) if self._parts else np.empty(0)
-            nodes = np.concatenate([n for _, n in self._parts]) if self._parts else np.empty(0, dtype=np.int64)
-            self._parts = [(times, nodes)]
-            cells = self.indices(nodes)
-            post = Trains(cells, times)
+            cells = self.indices(self._senders)
+            post = Trains(cells, self._times)
             # A presynaptic spike acts at the end of its step, also where its precise time is known.
-            stamps = np.ceil(times - 1e-6)
-            pre = post if np.array_equal(stamps, times) else Trains(cells, stamps)
+            stamps = steps_of(self._times).astype(float)
+            pre = post if np.array_equal(stamps, self._times) else Trains(cells, stamps)
             since = np.array([self._post_since.get(node, 0) for node in self._nodes.tolist()], dtype=np.int64)
             self._trains = (pre, post, since)
         return self._trains
 
+    def of_post(self, nodes: IntArray) -> IntArray:
+        """Those of the nodes whose postsynaptic spikes NEST has kept for plastic synapses so far."""
+        return np.array([node for node in np.unique(nodes).tolist() if node in self._post_since], dtype=np.int64)
+
+    def fired(self, nodes: IntArray, after: int, until: int) -> NDArray[np.bool_]:
+        """Which of the nodes have a presynaptic spike later than the step `after`, up to the step `until`."""
+        pre, _, _ = self.trains()
+        cells = self.indices(nodes)
+        return np.asarray(pre.up_to(cells, float(until)) > pre.up_to(cells, float(after)))
+
     @property
     def crowded(self) -> bool:
         """Whether it is worth looking for spikes that nobody needs."""
-        return sum(len(times) for times, _ in self._parts) > self._limit
+        self._take()
+        return len(self._times) > self._limit
 
-    _limit = _PRUNE_AT
-
-    def forget(self, pre: IntArray, margin: float) -> None:
+    def forget(self, pre: IntArray, margin: float, boundary: int) -> None:
         """Drop what came more than `margin` steps before the last spike of any of the `pre` nodes that has fired.
 
-        The last spike of every cell and the first one stay.
+        Only spikes up to the step `boundary`, which NEST has delivered, count. The last of them stays for every cell.
         """
-        trains, _, _ = self.trains()
-        (times, nodes) = self._parts[0]
-        if not len(times):
+        self._take()
+        cells, times = self.indices(self._senders), self._times
+        done = np.flatnonzero(times <= boundary)
+        order = done[np.lexsort((times[done], cells[done]))]
+        if not len(order):
             return
-        last = np.full(len(self._nodes), np.inf)
-        cells = self.indices(nodes)
-        order = np.lexsort((times, cells))
         final = order[np.r_[cells[order][1:] != cells[order][:-1], True]]
-        first = order[np.r_[True, cells[order][1:] != cells[order][:-1]]]
+        last = np.full(len(self._nodes), np.inf)
         last[cells[final]] = times[final]
         oldest = float(np.min(last[self.indices(pre)], initial=np.inf)) - margin
-        keep = times > oldest
+        keep = times > min(oldest, boundary)
         keep[final] = True
-        keep[first] = True
-        self._parts = [(times[keep], nodes[keep])]
+        self._times, self._senders = times[keep], self._senders[keep]
         self._trains = None
         self._limit = max(_PRUNE_AT, 2 * int(keep.sum()))
 
@@ -219,9 +210,7 @@ def pending(
     before = pre_trains.up_to(pre, since)
     last = np.full(n, -np.inf)
     fired = delivered > before
-    last[fired] = pre_trains.times[delivered[fired] - 1] if pre_trains is post_trains else np.ceil(
-        pre_trains.times[delivered[fired] - 1] - 1e-6
-    )
+    last[fired] = pre_trains.times[delivered[fired] - 1]
     rows, times, kinds = [], [], []
     if post_events:
         earliest = np.maximum(last - synapses.delays, post_since[post])
@@ -487,7 +476,8 @@ def quantal_states(
     fired = np.isfinite(events.last)
     at = np.where(fired, events.last, float(origin))
     # NEST stores what the first spike makes of u from the beginning.
-    u[~fired] = 0.0
+    first = np.where(c["U"] < 1.0, (u - c["U"]) / np.where(c["U"] < 1.0, 1.0 - c["U"], 1.0), 0.0)
+    u[~fired] = first[~fired]
 
     def decay(rows: Any, h: FloatArray) -> None:
         fac = c["tau_fac"][rows]
@@ -503,5 +493,5 @@ def quantal_states(
     return {
         "u": u,
         "depleted": c["n"] - c["a"],
-        "unrecovered": np.where(fired, np.exp(-(now - at) * dt / c["tau_rec"]), 0.0),
+        "unrecovered": np.exp(-(now - at) * dt / c["tau_rec"]),
     }

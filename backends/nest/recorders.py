@@ -173,6 +173,11 @@ class StateRecording:
             self._values[row] = values
             self._filled[row] = True
 
+    def renew(self) -> None:
+        """Take the first sample again if it is that of the present step, whose state has been set since."""
+        if self._start == self._clock.now:
+            self.sample()
+
     def _reserve(self, rows: int) -> None:
         if rows > len(self._filled):
             room = max(rows, 2 * len(self._filled))

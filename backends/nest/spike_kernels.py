@@ -76,3 +76,6 @@ class SpikeKernels:
 
     def reload(self) -> None:
         """Synapses do not matter here."""
+
+    def load(self) -> None:
+        """Synapses do not matter here."""

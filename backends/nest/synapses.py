@@ -96,6 +96,11 @@ class SynapseTranslation:
         return self.rule in ("stdp", "vogels")
 
     @property
+    def static(self) -> bool:
+        """Whether each spike is transmitted with the weight."""
+        return self.native == "static_synapse"
+
+    @property
     def changing(self) -> bool:
         """Whether NEST changes anything at the synapse that a script can read."""
         return bool(self.rule or self.short_term)

@@ -33,6 +33,7 @@ record = script.record
 record_v = script.record_v
 record_gsyn = script.record_gsyn
 state = script.state
+simulator = script.simulator
 Population = script.Population
 PopulationView = script.PopulationView
 Assembly = script.Assembly

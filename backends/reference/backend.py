@@ -85,6 +85,7 @@ class ReferenceBackend:
         missing=MappingProxyType(
             {
                 "mpi": "a simulation is not distributed over processes",
+                "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
                 "native=True": "connections and spike trains always come from the common layer",
             }
         ),

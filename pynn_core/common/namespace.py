@@ -2,7 +2,8 @@
 
 import logging
 
-from pyNN import errors, random, recording, space
+from pyNN import errors, morphology, populations, projections, random, recording, space, standardmodels
+from pyNN.common import control
 from pyNN.connectors import (
     AllToAllConnector,
     ArrayConnector,
@@ -20,6 +21,8 @@ from pyNN.connectors import (
     OneToOneConnector,
     SmallWorldConnector,
 )
+from pyNN.morphology import NeuriteDistribution
+from pyNN.network import Network
 from pyNN.parameters import ArrayParameter, LazyArray, ParameterSpace, Sequence
 from pyNN.random import GSLRNG, NativeRNG, NumpyRNG, RandomDistribution
 from pyNN.space import Space
@@ -39,6 +42,7 @@ from pyNN.standardmodels.cells import (
     IF_curr_exp,
     IF_facets_hardware1,
     Izhikevich,
+    MultiCompartmentNeuron,
     PointNeuron,
     SpikeSourceArray,
     SpikeSourceGamma,
@@ -47,6 +51,7 @@ from pyNN.standardmodels.cells import (
     SpikeSourcePoissonRefractory,
 )
 from pyNN.standardmodels.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
+from pyNN.standardmodels.ion_channels import KdrChannel, NaChannel, PassiveLeak, PassiveLeakHH
 from pyNN.standardmodels.receptors import (
     AlphaPSR,
     BetaPSR,
@@ -117,14 +122,21 @@ __all__ = [
     "IF_facets_hardware1",
     "IndexBasedProbabilityConnector",
     "Izhikevich",
+    "KdrChannel",
     "LazyArray",
+    "MultiCompartmentNeuron",
     "MultiQuantalSynapse",
     "MultiplicativeWeightDependence",
+    "NaChannel",
     "NativeRNG",
+    "Network",
+    "NeuriteDistribution",
     "NoisyCurrentSource",
     "NumpyRNG",
     "OneToOneConnector",
     "ParameterSpace",
+    "PassiveLeak",
+    "PassiveLeakHH",
     "PointNeuron",
     "RandomDistribution",
     "STDPMechanism",
@@ -145,9 +157,14 @@ __all__ = [
     "StochasticTsodyksMarkramSynapse",
     "TsodyksMarkramSynapse",
     "Vogels2011Rule",
+    "control",
     "errors",
     "logger",
+    "morphology",
+    "populations",
+    "projections",
     "random",
     "recording",
     "space",
+    "standardmodels",
 ]

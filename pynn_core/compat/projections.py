@@ -37,6 +37,8 @@ _RENAMED = {
     "pre": "presynaptic_neurons",
     "post": "postsynaptic_neurons",
 }
+_OF_BACKENDS = ("presynaptic_population", "postsynaptic_population")
+"""Names that the backends of PyNN 0.13 have, where its common class has others: not old."""
 
 
 class Projection(projections.Projection):
@@ -237,7 +239,7 @@ def _by_name(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any
             if value is None:
                 continue
             deprecated(f"sim.Projection {name}")
-        elif modern != name:
+        elif modern != name and name not in _OF_BACKENDS:
             deprecated("sim.Projection groups", name=name, value=modern)
         if call.get(modern) is not None:
             raise InvalidParameterValueError(f"Projection: {modern} was given twice, the second time as {name}.")

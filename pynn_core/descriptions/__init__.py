@@ -5,8 +5,10 @@ Engines: "string" (`$name`) and "jinja2" (`{{ name }}`). "default" takes the one
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -31,6 +33,8 @@ __all__ = [
 DEFAULT_TEMPLATE_ENGINE: str | None = None
 """Name of the engine to use where a call does not say; None: the one that the template is written for."""
 
+_WIDTH = 110
+_LONGEST_NAME = 40
 _NAME = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _JINJA = re.compile(r"\{\{|\{%")
 
@@ -60,7 +64,7 @@ class StringTemplateEngine(TemplateEngine):
     def render(cls, template: str, context: Mapping[str, Any]) -> str:
         text = {name: readable(value) for name, value in context.items()}
         if template in TEMPLATES:
-            return Template(_lines_for(template, context)).substitute(text)
+            return _wrapped(Template(_lines_for(template, context)).substitute(text))
         try:
             return cls.get_template(template).substitute(text)
         except KeyError as error:
@@ -84,7 +88,7 @@ class Jinja2TemplateEngine(TemplateEngine):
     def render(cls, template: str, context: Mapping[str, Any]) -> str:
         if template in TEMPLATES:
             lines = _NAME.sub(r"{{ \1\2 }}", _lines_for(template, context))
-            return cls._from_text(lines).render(**context)
+            return _wrapped(cls._from_text(lines).render(**context))
         errors = cls._package().TemplateError
         try:
             return cls.get_template(template).render(**context)
@@ -106,7 +110,9 @@ class Jinja2TemplateEngine(TemplateEngine):
     @classmethod
     def _from_text(cls, text: str) -> Any:
         jinja2 = cls._package()
-        environment = jinja2.Environment(
+        sandbox = importlib.import_module("jinja2.sandbox")
+        # A template may come from somebody else; it fills in values, and reaches nothing beyond them.
+        environment = sandbox.ImmutableSandboxedEnvironment(
             finalize=readable, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
         )
         return environment.from_string(text)
@@ -171,6 +177,19 @@ def _lines_for(template: str, context: Mapping[str, Any]) -> str:
         names = [braced or plain for braced, plain in _NAME.findall(line)]
         if all(name in context and not _nothing(context[name]) for name in names):
             lines.append(line)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    """The text of a default template with long values on several lines, below each other."""
+    lines = []
+    for line in text.splitlines():
+        name, colon, _ = line.partition(": ")
+        indent = " " * len(name + colon) if colon and len(name) < _LONGEST_NAME else ""
+        wrapper = textwrap.TextWrapper(
+            _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines.append(wrapper.fill(line))
     return "\n".join(lines)
 
 

@@ -27,6 +27,8 @@ def readable(value: Any) -> str:
     if isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, np.ndarray):
+        if value.ndim > 1 and value.size > _MOST_ITEMS and np.issubdtype(value.dtype, np.number):
+            return _table(value)
         return _items(value.tolist(), "[", "]") if value.ndim else readable(value.item())
     if isinstance(value, (list, tuple, set, frozenset)):
         return _items(list(value), "[", "]")
@@ -39,15 +41,26 @@ def _items(items: list[Any], left: str, right: str) -> str:
     return f"{left}{shown}{more}{right}"
 
 
+def _table(array: np.ndarray[Any, Any]) -> str:
+    """A large array of more than one dimension: its shape and the range of its numbers (NaN: no connection)."""
+    present = array[~np.isnan(array)]
+    shape = " x ".join(map(str, array.shape))
+    if present.size == 0 or present.min() == present.max():
+        return f"{shape} values, all {readable(present[0]) if present.size else 'nan'}"
+    return f"{shape} values between {readable(present.min())} and {readable(present.max())}"
+
+
 def _mapping(context: Mapping[str, Any]) -> str:
     """A population's, a model's or any other dictionary."""
     if "label" in context:
         return _named_group(context)
-    if "name" in context:
-        return _model(context)
     if "timing_dependence" in context:
         parts = [context["timing_dependence"], context.get("weight_dependence"), context.get("voltage_dependence")]
-        return "STDP with " + ", ".join(readable(part) for part in parts if part is not None)
+        values = {name: readable(context.get(name)) for name in ("weight", "delay")}
+        given = [f"{name}={value}" for name, value in values.items() if value != "none"]
+        return "STDP with " + ", ".join([*(readable(part) for part in parts if part is not None), *given])
+    if "name" in context:
+        return _model(context)
     return ", ".join(f"{name}={readable(value)}" for name, value in context.items()) or "none"
 
 
@@ -66,7 +79,10 @@ def _named_group(context: Mapping[str, Any]) -> str:
 
 
 def _model(context: Mapping[str, Any]) -> str:
-    """Name(parameter=value, ...) with the parameters that differ from the defaults."""
+    """Name(parameter=value, ...) with the parameters that differ from the defaults; a composed model by its parts."""
+    if "post_synaptic_receptors" in context:
+        receptors = [f"{name}={readable(part)}" for name, part in context["post_synaptic_receptors"].items()]
+        return f"{context['name']}({', '.join([readable(context['neuron']), *receptors])})"
     defaults = {name: readable(value) for name, value in context.get("default_parameters", {}).items()}
     values = {name: readable(value) for name, value in context.get("parameters", {}).items()}
     changed = {name: value for name, value in values.items() if defaults.get(name) != value}
@@ -78,10 +94,12 @@ def _object(value: Any) -> str:
         return _lazy(value)
     if hasattr(value, "value") and isinstance(value.value, np.ndarray):
         return readable(value.value)
+    if hasattr(value, "text") and hasattr(value, "variables"):
+        return str(value.text)
     if hasattr(value, "parameters") and hasattr(value, "name") and not callable(value.parameters):
         return f"{value.name}({readable(value.parameters)})"
     if callable(value) and hasattr(value, "__name__"):
-        return f"function {value.__name__}"
+        return "a function" if value.__name__ == "<lambda>" else f"function {value.__name__}"
     text = str(value)
     # The default text of a Python object tells a reader nothing but an address.
     return type(value).__name__ if " object at 0x" in text else text

@@ -333,7 +333,11 @@ class GSLRNG(WrappedRNG):
 
 
 class NativeRNG(AbstractRNG):
-    """Says that the simulator itself shall draw the numbers; `seed` is handed to it."""
+    """Says that the simulation itself shall draw the numbers, with `seed` for its values.
+
+    These are the streams that are also drawn from where no generator is given, the same on every backend: which numbers
+    a projection or a population gets depends on setup(rng_seed=...), and on nothing else that draws.
+    """
 
     def next(
         self,

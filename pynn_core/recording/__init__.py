@@ -15,7 +15,7 @@ from pyNN.recording.helpers import (
     rename_existing,
     safe_makedirs,
 )
-from pyNN.recording.output import file_format, get_io, write_block
+from pyNN.recording.output import file_format, get_io, write_block, write_blocks
 from pyNN.recording.recorder import (
     AssemblyPart,
     RecordedPopulation,
@@ -49,4 +49,5 @@ __all__ = [
     "rename_existing",
     "safe_makedirs",
     "write_block",
+    "write_blocks",
 ]

@@ -146,6 +146,37 @@ def make_current_signal(name: str, values: FloatArray, dt: float) -> Any:
     )
 
 
+def make_block_of_file(
+    name: str,
+    signals: Iterable[tuple[str, FloatArray, str, float, float, IntArray]],
+    times: FloatArray,
+    cells: IntArray,
+    t_stop: float,
+) -> Any:
+    """A neo.Block from what a file holds: signals as (name, values of shape (samples, cells), unit, start and sampling
+    period in ms, index of each cell), and spikes as times (ms) with the index of the cell of each.
+    """
+    import neo
+    import quantities as pq
+
+    segment = neo.Segment(name="segment000")
+    for label, values, unit, start, period, channels in signals:
+        signal = neo.AnalogSignal(
+            _own_copy(values), units=_neo_unit(unit), t_start=start * pq.ms, sampling_period=period * pq.ms, name=label
+        )
+        signal.array_annotate(channel_index=channels.copy())
+        segment.analogsignals.append(signal)
+    order = np.lexsort((times, cells))
+    numbers, first = np.unique(cells[order], return_index=True)
+    for number, own in zip(numbers, np.split(times[order], first[1:]), strict=True):
+        train = neo.SpikeTrain(own * pq.ms, t_stop=t_stop * pq.ms)
+        train.annotate(source_index=int(number), source_population=name)
+        segment.spiketrains.append(train)
+    block = neo.Block(name=name)
+    block.segments.append(segment)
+    return block
+
+
 def _own_copy(values: FloatArray) -> FloatArray:
     """Neo keeps the array it is given, and a backend's buffer must not be reachable through a user's signal."""
     return np.array(values, dtype=float, order="C", copy=True)

@@ -6,13 +6,14 @@ import ast
 import importlib.util
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pyNN.errors import FileFormatError, MissingPackageError
+from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
 from pyNN.recording.output import replacing
 
 DEFAULT_BUFFER_SIZE = 10000
@@ -47,6 +48,18 @@ def from_literal(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
+
+
+@contextmanager
+def _reading(name: str, what: str) -> Iterator[None]:
+    """FileFormatError for whatever goes wrong while a file that should be `what` is read."""
+    try:
+        yield
+    except PyNNError:
+        raise
+    except Exception as error:
+        # Damaged files make the libraries below raise almost anything: zlib.error, TypeError, EOFError, MemoryError ...
+        raise FileFormatError(f"'{name}' is not {what}: {error or type(error).__name__}.") from error
 
 
 class BaseFile:
@@ -114,14 +127,12 @@ class StandardTextFile(BaseFile):
         with warnings.catch_warnings():
             # A projection without connections makes a file without rows, and NumPy warns of those.
             warnings.filterwarnings("ignore", message=".*input contained no data.*")
-            try:
+            with _reading(self.name, "a table of numbers"):
                 return np.loadtxt(self.name, ndmin=2)
-            except ValueError as error:
-                raise FileFormatError(f"'{self.name}' is not a table of numbers: {error}") from error
 
     def get_metadata(self) -> dict[str, Any]:
         metadata = {}
-        with open(self.name, encoding="utf-8") as lines:
+        with _reading(self.name, "a text file"), open(self.name, encoding="utf-8") as lines:
             for line in lines:
                 if not line.startswith("#"):
                     break
@@ -155,7 +166,7 @@ class PickleFile(BaseFile):
                 f"Reading the pickle '{self.name}' can execute any code that its author put there. If you trust the "
                 "file, open it with PickleFile(filename, allow_pickle=True); otherwise use one of the other formats."
             )
-        with open(self.name, "rb") as source:
+        with _reading(self.name, "a pickle that can be read here"), open(self.name, "rb") as source:
             content = pickle.load(source)
         if not (isinstance(content, tuple) and len(content) == 2 and isinstance(content[1], dict)):
             raise FileFormatError(f"'{self.name}' is a pickle, but not one of data with metadata.")
@@ -178,17 +189,20 @@ class NumpyBinaryFile(BaseFile):
             savez(target, data=np.asarray(data), metadata=table)
 
     def _load(self, name: str) -> Any:
-        try:
-            with np.load(self.name, allow_pickle=False) as archive:
-                return archive[name]
-        except (KeyError, ValueError, OSError) as error:
-            raise FileFormatError(f"'{self.name}' is not a NumPy archive with an array '{name}': {error}") from error
+        what = f"a NumPy archive with an array '{name}'"
+        with _reading(self.name, what), np.load(self.name, allow_pickle=False) as archive:
+            return archive[name]
 
     def read(self) -> Any:
         return self._load("data")
 
     def get_metadata(self) -> dict[str, Any]:
-        return {str(name): from_literal(str(value)) for name, value in self._load("metadata")}
+        table = self._load("metadata")
+        if table.ndim != 2 or table.shape[1] != 2:
+            raise FileFormatError(
+                f"The metadata in '{self.name}' must be pairs of a name and a value; they have the shape {table.shape}."
+            )
+        return {str(name): from_literal(str(value)) for name, value in table}
 
 
 class HDF5ArrayFile(BaseFile):
@@ -218,25 +232,23 @@ class HDF5ArrayFile(BaseFile):
                 array.attrs[name] = to_literal(value)
 
     def read(self) -> Any:
-        with self._open() as source:
-            return self._data(source)[()]
+        with self._opened() as array:
+            return array[()]
 
     def get_metadata(self) -> dict[str, Any]:
-        with self._open() as source:
-            attributes = dict(self._data(source).attrs)
+        with self._opened() as array:
+            attributes = dict(array.attrs)
         return {
             name: from_literal(value) if isinstance(value, str) else getattr(value, "tolist", lambda v=value: v)()
             for name, value in attributes.items()
         }
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The array "data" in the open file."""
         h5py = self._h5py()
-        try:
-            return h5py.File(self.name, "r")
-        except OSError as error:
-            raise FileFormatError(f"'{self.name}' is not an HDF5 file: {error}") from error
-
-    def _data(self, source: Any) -> Any:
-        if "data" not in source:
-            raise FileFormatError(f"'{self.name}' has no array 'data'; it holds {sorted(source)}.")
-        return source["data"]
+        with _reading(self.name, "an HDF5 file with an array 'data'"), h5py.File(self.name, "r") as source:
+            array = source.get("data")
+            if not isinstance(array, h5py.Dataset):
+                raise FileFormatError(f"'{self.name}' has no array 'data'; it holds {sorted(source)}.")
+            yield array

@@ -125,15 +125,50 @@ def write_block(block: Any, io: Any, comm: Communicator, gather: bool = True) ->
         _write_to_io(block, io, rank)
 
 
+def write_blocks(blocks: list[Any], io: Any, comm: Communicator, gather: bool = True) -> None:
+    """Write several Neo blocks into one file, or to a Neo IO object; those that are empty are left out.
+
+    As write_block(), where that is enough. Raises FileFormatError for a format that holds a single block.
+    """
+    if gather and comm.rank != 0:
+        return
+    full = [block for block in blocks if not is_empty(block)]
+    if len(full) < 2:
+        write_block(full[0] if full else blocks[0], io, comm, gather)
+        return
+    rank = None if gather or comm.size == 1 else comm.rank
+    if isinstance(io, (str, os.PathLike)):
+        _write_file(full, Path(io), rank)
+    else:
+        _write_all(full, io)
+
+
+def _write_all(blocks: list[Any], io: Any) -> None:
+    if len(blocks) == 1:
+        _write(blocks[0], io)
+    elif hasattr(io, "write_all_blocks"):
+        io.write_all_blocks(blocks)
+    elif hasattr(io, "write_blocks"):
+        io.write_blocks(blocks)
+    else:
+        raise FileFormatError(
+            f"{type(io).__name__} holds one block in a file, and these are {len(blocks)}. Write to a .nix file, or put "
+            "the populations into one assembly."
+        )
+
+
 def _write_file(block: Any, path: Path, rank: int | None) -> None:
+    """`block`: one Neo block, or a list of them."""
     import neo.io
 
     found = file_format(path)
     final = path if rank is None else path.with_name(f"{path.name}.{rank}")
+    blocks = block if isinstance(block, list) else [block]
+    metadata = _required_metadata(found, blocks[0], final)
     with replacing(final) as temporary:
-        writer = getattr(neo.io, found.io)(str(temporary), **found.options, **_required_metadata(found, block, final))
+        writer = getattr(neo.io, found.io)(str(temporary), **found.options, **metadata)
         try:
-            _write(block, writer)
+            _write_all(blocks, writer)
         finally:
             _close(writer)
 

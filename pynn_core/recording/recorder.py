@@ -103,9 +103,9 @@ def sampling_steps(interval: float | None, dt: float) -> int | None:
     return steps
 
 
-@dataclass
+@dataclass(eq=False)
 class _Recording:
-    """One variable of some cells, begun together."""
+    """One variable of some cells, begun together; equal only to itself, as arrays have no single truth value."""
 
     cells: IntArray
     """Of all ranks, ascending."""
@@ -175,7 +175,7 @@ class Recorder:
         locations: Any = None,
     ) -> tuple[list[str], IntArray, int | None]:
         """Raise what `record` would raise, and change nothing: (variables, indices of cells, interval in steps)."""
-        _refuse_locations(locations)
+        refuse_locations(locations)
         names = self._checked_names(variables)
         every_steps = sampling_steps(sampling_interval, self._context.dt)
         indices = self._checked_cells(cells)
@@ -280,7 +280,7 @@ class Recorder:
         each its own. `clear` forgets all recorded data afterwards; recording goes on. A variable that was not recorded
         gives no signal; a name that the cell type does not have raises RecordingError.
         """
-        _refuse_locations(locations)
+        refuse_locations(locations)
         segments = self.segments(variables, cells, gather)
         block = make_block(
             self._population.label,
@@ -575,7 +575,7 @@ def _check_target(to_file: Any) -> None:
             raise InvalidParameterValueError(f"to_file={to_file!r} is neither a file name nor a Neo IO object.")
 
 
-def _refuse_locations(locations: Any) -> None:
+def refuse_locations(locations: Any) -> None:
     if locations is not None:
         raise CapabilityError(
             f"locations={locations!r}: only cells with compartments have locations to record from, and these are point "

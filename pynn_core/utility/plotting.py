@@ -92,6 +92,8 @@ class Histogram:
     def __init__(self, data: Any) -> None:
         self.data = np.asarray(data, dtype=float).ravel()
         self.evaluated = False
+        self.label = "Value"
+        """What is counted, as the horizontal axis says it."""
 
     def evaluate(self) -> None:
         """Compute `values` (counts) and `bins` (edges)."""
@@ -325,9 +327,12 @@ def plot_spiketrains(ax: Axes, spiketrains: Any, label: str = "", **options: Any
     sizes = [train.size for train in trains]
     times = np.concatenate([train.rescale("ms").magnitude for train in trains]) if trains else np.empty(0)
     marks: dict[str, Any] = {"linestyle": "none", "color": COLOURS[0]}
-    # Strokes as long as a row while rows are wide enough to see them, dots for large populations.
-    marks |= {"marker": "|", "markersize": 5} if len(trains) <= 40 else {"marker": ".", "markersize": 1.5}
-    if len(trains) > 40:
+    # Strokes as long as a row while rows are wide enough to see them; for large populations dots, that are the smaller
+    # the more of them share the panel.
+    if len(trains) <= 40:
+        marks |= {"marker": "|", "markersize": 5}
+    else:
+        marks |= {"marker": ".", "markersize": float(np.clip(60.0 / np.sqrt(times.size + 1.0), 1.2, 4.0))}
         marks["markeredgewidth"] = 0
     marks |= {key: value for key, value in options.items() if key != "linewidth"}
     ax.plot(times, np.repeat(rows, sizes), label=label or None, **marks)
@@ -354,17 +359,19 @@ def plot_array_as_image(ax: Axes, arr: Any, label: str = "", **options: Any) -> 
     options.setdefault("interpolation", "nearest")
     options.setdefault("aspect", "auto")
     image = ax.imshow(np.asarray(arr, dtype=float), **options)
-    ax.figure.colorbar(image, ax=ax, label=label)
+    # Close to the image, whatever room the panels above and below need on the right.
+    ax.figure.colorbar(image, cax=ax.inset_axes((1.01, 0.0, 0.015, 1.0)), label=label)
     _label_axes(ax, "Column", "Row")
 
 
 def scatterplot(ax: Axes, data_table: DataTable, label: str = "", **options: Any) -> None:
-    """The points of a DataTable, and its fitted curve if there is one."""
+    """The points of a DataTable, and its fitted curve if there is one; show_fit=False leaves the curve away."""
+    show_fit = options.pop("show_fit", True)
     handle_options(ax, options)
     options.setdefault("marker", "o")
     options.setdefault("markersize", 3)
     points = ax.plot(data_table.x, data_table.y, linestyle="none", label=label or None, **options)
-    if data_table.is_fitted:
+    if data_table.is_fitted and show_fit:
         order = np.argsort(data_table.x)
         ax.plot(data_table.x[order], data_table.y_fit[order], color=points[0].get_color(), linewidth=0.8)
     _label_axes(ax, "x", "y")
@@ -377,7 +384,7 @@ def plot_hist(ax: Axes, histogram: Histogram, label: str = "", **options: Any) -
     options.setdefault("alpha", 0.7)
     options.setdefault("color", COLOURS[0])
     ax.bar(histogram.bins[:-1], histogram.values, np.diff(histogram.bins), align="edge", label=label or None, **options)
-    _label_axes(ax, "Value", "Count")
+    _label_axes(ax, histogram.label, "Count")
 
 
 def variable_names(segment: Any) -> set[str]:
@@ -430,7 +437,9 @@ def comparison_plot(
 def isi_histogram(segment: Any) -> Histogram:
     """Histogram of the inter-spike intervals (ms) of all cells of a segment."""
     intervals = [np.diff(np.sort(train.rescale("ms").magnitude)) for train in segment.spiketrains]
-    return Histogram(np.concatenate(intervals) if intervals else [])
+    histogram = Histogram(np.concatenate(intervals) if intervals else [])
+    histogram.label = "Inter-spike interval (ms)"
+    return histogram
 
 
 def connection_plot(

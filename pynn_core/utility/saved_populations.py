@@ -13,10 +13,29 @@ from typing import Any
 import numpy as np
 
 from pyNN.core import user_stacklevel
-from pyNN.errors import FileFormatError, InvalidParameterValueError, NotSetUpError, PyNNDeprecationWarning
+from pyNN.errors import (
+    FileFormatError,
+    InvalidParameterValueError,
+    NoModelAvailableError,
+    NotSetUpError,
+    PyNNDeprecationWarning,
+    PyNNError,
+)
+from pyNN.models import BaseCellTypeComponent, BasePostSynapticResponse
 from pyNN.recording.output import replacing
 
 _FORMAT = "pyNN population 1"
+_FIELDS = {
+    "size": int,
+    "label": str,
+    "celltype": str,
+    "parameters": dict,
+    "initial_values": dict,
+    "positions": list,
+    "annotations": dict,
+    "variables": dict,
+}
+"""What a file holds, besides the components of a PointNeuron."""
 
 
 def save_population(
@@ -31,6 +50,7 @@ def save_population(
         "size": population.size,
         "label": population.label,
         "celltype": type(population.celltype).__name__,
+        "components": dict(getattr(getattr(population.celltype, "definition", None), "components", {})),
         "parameters": {
             name: _plain(population.get(name, gather=True)) for name in population.celltype.get_parameter_names()
         },
@@ -57,22 +77,78 @@ def _on_backend(filename: str | os.PathLike[str], sim: Any) -> Any:
             raise FileFormatError(f"'{os.fspath(filename)}' was not written by save_population(): {error}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise FileFormatError(f"'{os.fspath(filename)}' was not written by save_population().")
-    celltype = getattr(sim, content["celltype"], None)
-    if celltype is None or content["celltype"] not in sim.list_standard_models():
-        raise FileFormatError(
-            f"'{os.fspath(filename)}' holds cells of type '{content['celltype']}', which this backend does not have."
-        )
-    population = sim.Population(
-        content["size"],
-        celltype(**{name: _revived(value) for name, value in content["parameters"].items()}),
-        initial_values={name: _revived(value) for name, value in content["initial_values"].items()},
-        label=content["label"],
-    )
-    population.positions = np.array(content["positions"], dtype=float)
-    population.annotate(**content["annotations"])
+    positions = _check(content, os.fspath(filename), sim.Population)
+    try:
+        celltype = _celltype(content, sim, os.fspath(filename))
+        initial_values = {name: _revived(value) for name, value in content["initial_values"].items()}
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        if isinstance(error, PyNNError):
+            raise
+        raise FileFormatError(f"'{os.fspath(filename)}' has values that its cells cannot take: {error}.") from error
+    population = sim.Population(content["size"], celltype, initial_values=initial_values, label=content["label"])
+    population.positions = positions
+    population.annotations.update(content["annotations"])
     for name, value in content["variables"].items():
         setattr(population, name, _revived(value))
     return population
+
+
+def _check(content: dict[str, Any], filename: str, population: type) -> Any:
+    """The positions in a file's content; FileFormatError where that is not what save_population() writes."""
+    for name, kind in _FIELDS.items():
+        value = content.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise FileFormatError(f"'{filename}': {name} must be of the type {kind.__name__}, not {value!r:.80}.")
+    components = content.get("components", {})
+    if not isinstance(components, dict) or not all(isinstance(kind, str) for kind in components.values()):
+        raise FileFormatError(f"'{filename}': components must be names of types, not {components!r:.80}.")
+    if components and "" not in components:
+        raise FileFormatError(f"'{filename}': the components {components!r:.80} have no neuron, whose name is ''.")
+    try:
+        positions = np.array(content["positions"], dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FileFormatError(f"'{filename}': the positions are not numbers: {error}.") from error
+    if positions.shape != (3, content["size"]):
+        raise FileFormatError(
+            f"'{filename}': the positions of {content['size']} cells must have the shape (3, {content['size']}), not "
+            f"{positions.shape}."
+        )
+    for name in content["variables"]:
+        # A method or a property that a file replaces would change what the population does.
+        if not name.isidentifier() or name.startswith("_") or hasattr(population, name):
+            raise FileFormatError(f"'{filename}': a variable of a population cannot have the name '{name}'.")
+    return positions
+
+
+def _celltype(content: dict[str, Any], sim: Any, filename: str) -> Any:
+    """The cell type with its parameters. Only names of models are looked up, whatever the file says."""
+    name = content["celltype"]
+    parameters = {key: _revived(value) for key, value in content["parameters"].items()}
+    if content.get("components"):
+        return _composed(content["components"], parameters, sim, filename)
+    if name in sim.list_standard_models():
+        return getattr(sim, name)(**parameters)
+    if hasattr(sim, "native_cell_type"):
+        try:
+            return sim.native_cell_type(name)(**parameters)
+        except NoModelAvailableError as error:
+            raise FileFormatError(f"'{filename}' holds cells of type '{name}'. {error}") from error
+    raise FileFormatError(f"'{filename}' holds cells of type '{name}', which this backend does not have.")
+
+
+def _composed(components: dict[str, str], parameters: dict[str, Any], sim: Any, filename: str) -> Any:
+    """A PointNeuron: component types by the receptor's name, the neuron's under ""; parameters are prefixed alike."""
+    parts = {}
+    for receptor, kind in components.items():
+        component = getattr(sim, kind, None)
+        base = BasePostSynapticResponse if receptor else BaseCellTypeComponent
+        if not isinstance(component, type) or not issubclass(component, base):
+            raise FileFormatError(f"'{filename}' holds cells with '{kind}', which this backend does not have.")
+        prefix = f"{receptor}." if receptor else ""
+        own = {prefix + key for key in component.get_parameter_names()}
+        parts[receptor] = component(**{k.removeprefix(prefix): v for k, v in parameters.items() if k in own})
+    neuron = parts.pop("")
+    return sim.PointNeuron(neuron, **parts)
 
 
 @functools.wraps(_on_backend, assigned=("__module__",))

@@ -345,3 +345,32 @@ def test_a_population_made_after_a_run(sim):
     v = signal(late)
     assert v.shape == (21, 3) and float(v.t_start.rescale("ms")) == 3.0
     assert (v.magnitude[0] == -65.0).all()
+
+
+@pytest.mark.requires("dynamics")
+def test_the_first_sample_is_the_state_that_was_set_after_record(sim):
+    sim.setup(timestep=0.1)
+    cells = sim.Population(2, sim.IF_curr_exp())
+    sim.run(1.0)
+    cells.record("v")
+    cells[:1].initialize(v=-70.0)
+    assert signal(cells).magnitude.tolist() == [[-70.0, -65.0]]
+    sim.run(0.2)
+    cells.initialize(v=-60.0)
+    found = signal(cells).magnitude
+    # A sample that has been simulated stays what it is.
+    assert found.shape == (3, 2)
+    assert found[0].tolist() == [-70.0, -65.0]
+    assert found[2] == pytest.approx([-65.0 - 5.0 * np.exp(-0.2 / 20.0), -65.0], abs=1e-9)
+
+
+def test_the_sampling_interval_of_some_cells_changes_before_anything_is_recorded(sim):
+    sim.setup(timestep=0.1)
+    cells = sim.Population(4, sim.IF_curr_exp())
+    cells.record("v", sampling_interval=0.2)
+    cells[[0, 2]].record("v", sampling_interval=0.5)
+    cells[:1].record("v", sampling_interval=0.1)
+    sim.run(1.0)
+    found = cells.get_data("v").segments[0].filter(name="v")
+    lengths = {tuple(s.array_annotations["channel_index"].tolist()): len(s) for s in found}
+    assert lengths == {(1, 3): 6, (2,): 3, (0,): 11}

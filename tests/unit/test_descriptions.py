@@ -133,6 +133,23 @@ def test_jinja2_templates_see_inside_the_context() -> None:
         render("jinja2", "{{ lable }}", POPULATION)
 
 
+@needs_jinja2
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ label.__class__.__mro__ }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ celltype.parameters.clear() }}",
+        "{% for k in celltype.parameters.pop('cm') %}{% endfor %}",
+    ],
+)
+def test_a_template_of_somebody_else_reaches_nothing_but_the_values(text: str) -> None:
+    before = dict(CELL["parameters"])
+    with pytest.raises(InvalidParameterValueError, match="cannot be filled"):
+        render("jinja2", text, POPULATION)
+    assert CELL["parameters"] == before
+
+
 def test_missing_jinja2_gives_the_pip_line(monkeypatch: Any) -> None:
     real = builtins.__import__
 
@@ -162,6 +179,11 @@ def test_the_default_engine_can_be_named(monkeypatch: Any) -> None:
         (np.int32(3), "3"),
         (slice(1, None), "1"),
         (np.array(2.5), "2.5"),
+        (np.array([[np.nan, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]), "3 x 3 values between 1.0 and 8.0"),
+        (np.full((3, 3), np.nan), "3 x 3 values, all nan"),
+        (np.full((3, 3), 2), "3 x 3 values, all 2"),
+        (np.ones((3, 3), dtype=bool), "[[yes, yes, yes], [yes, yes, yes], [yes, yes, yes]]"),
+        (np.array([[1, 2], [3, 4]]), "[[1, 2], [3, 4]]"),
         ({}, "none"),
         ({"a": 1, "b": [1.5, 2]}, "a=1, b=[1.5, 2]"),
         (larray(2.0, shape=(3,)) * 2.0, "4.0"),

@@ -133,3 +133,23 @@ def test_equality_and_pickling():
     assert hash(f) == hash(Expression(" 2*d "))
     assert f != Expression("2*d", ("d", "i"))
     assert pickle.loads(pickle.dumps(f))(3) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(d > 0.1) + (d > 1)", [0.0, 1.0, 2.0, 2.0]),
+        ("(d > 0.1) - (d > 1)", [0.0, 1.0, 0.0, 0.0]),
+        ("-(d > 1)", [0.0, 0.0, -1.0, -1.0]),
+        ("-(not d)", [-1.0, 0.0, 0.0, 0.0]),
+        ("sign(d > 1)", [0.0, 0.0, 1.0, 1.0]),
+        ("exp(d > 1)", [1.0, 1.0, np.e, np.e]),
+        ("arctan2(d > 1, d >= 0)", [0.0, 0.0, np.pi / 4, np.pi / 4]),
+        ("(d >= 0) // (d >= 0) * 300", [300.0] * 4),
+        ("0.3*((d > 0.1) & (d < 100))", [0.0, 0.3, 0.3, 0.0]),
+    ],
+)
+def test_truth_values_count_as_0_and_1_in_full_precision(text, expected):
+    result = Expression(text)(D)
+    assert result.dtype == np.float64
+    np.testing.assert_array_equal(result, expected)

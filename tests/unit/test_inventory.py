@@ -1,667 +1,706 @@
-"""The front end of PyNN 0.13: every name, signature, default and unit of it that this version has, and what it lacks.
+"""The inventory of PyNN 0.13: every public name, signature, default, unit, recordable and receptor type is here too.
 
-The tables are literals, observed on PyNN 0.13. A signature of ours must begin with PyNN's: the same names in the same
-order with the same defaults; what follows is an addition and must be optional. What is left out stands in `EXCLUDED`
-with its reason, and a test sees to it that an entry goes once the thing is there.
+`inventory_pynn_0_13.json` is what introspection of PyNN 0.13.0 (with NEST 3.10) showed, values as text of Python. A
+signature of ours must take what PyNN's takes: the same names in the same order with the same defaults; what ours has
+besides is optional. Where ours is different on purpose, `DIFFERENCES` says why; an entry that is not true any more
+fails. The names of PyNN 0.6 are those of pyNN.compat.table.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
-import importlib.util
 import inspect
-from collections.abc import Callable
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pyNN.models import BaseModelType
-from pyNN.parameters import Sequence
+from pyNN.errors import CapabilityError, NoModelAvailableError
+from pyNN.parameters import ArrayParameter
 
 BACKENDS = ("reference", "nest", "mock")
-NOT_YET = "not in this version"
-OLD = "a name of PyNN 0.6, deprecated in 0.13: the classes of a backend's module have it, from pyNN.compat"
-TABLES = "translations are data of a backend here, and not functions"
-FACADE = "a backend's functions come from pyNN.scripting.Script, not from factories"
+INVENTORY: dict[str, Any] = json.loads((Path(__file__).parent / "inventory_pynn_0_13.json").read_text(encoding="utf-8"))
+MODULES: dict[str, Any] = INVENTORY["modules"]
+MODELS: dict[str, Any] = INVENTORY["models"]
 
-EXCLUDED: dict[str, dict[str, str]] = {
-    "backend module": {
-        **dict.fromkeys(
-            (
-                                                                "MultiCompartmentNeuron", "NeuriteDistribution",
-                "KdrChannel", "NaChannel", "PassiveLeak", "PassiveLeakHH",
-                "NativeCellType", "NativeElectrodeType", "native_cell_type",
-                "native_electrode_type", "nestml", "Network",
+NOT_YET: dict[str, str] = {}
+"""What is still to come, and why."""
+
+_TABLES = "how a model is translated is a data table of each backend (pyNN.translation), and classes are shared by all"
+_FACTORIES = "a backend's functions come from pyNN.scripting.Script, not from factories"
+_NEURON = "belongs to NEURON, which is not a backend of this package"
+_ADAPTER = "inside of PyNN's adapter to its simulator, which scripts do not use"
+_HANDLES = "a script sees PyNN's ids; the nodes of NEST are made when the network is built, and stay in the adapter"
+_CHECKS = "what a value may be is data beside its default (pyNN.models: Parameter.minimum, Receptor.sign), no function"
+_ABSTRACT = "a base class declares nothing; what has these in PyNN are the cell types that derive from it"
+_IMPORTED = "what PyNN's module imports for its own use; it is where it is defined"
+_NAMED = "no ** needed: the arguments have names"
+_INTERNAL = "not for scripts: the core makes these, and hands them out"
+_DRAWN_ALIKE = "both derive from the class that draws by a probability, and not one from the other"
+
+DIFFERENCES: dict[str, str] = {
+    # models and their translation
+    **dict.fromkeys(
+        (
+            "pyNN.standardmodels.base.StandardModelType.computed_parameters",
+            "pyNN.standardmodels.base.StandardModelType.computed_parameters_include",
+            "pyNN.standardmodels.base.StandardModelType.get_native_names",
+            "pyNN.standardmodels.base.StandardModelType.reverse_translate",
+            "pyNN.standardmodels.base.StandardModelType.scaled_parameters",
+            "pyNN.standardmodels.base.StandardModelType.simple_parameters",
+            "pyNN.standardmodels.base.StandardModelType.translate",
+            "pyNN.standardmodels.base.StandardModelType.extra_parameters",
+            "pyNN.standardmodels.base.StandardModelType.native_parameters",
+            "pyNN.standardmodels.base.StandardCurrentSource.?et_native_parameters",
+            "pyNN.standardmodels.base.build_scaling_functions",
+            "pyNN.standardmodels.cells.PointNeuron.*_parameters",
+            "pyNN.standardmodels.cells.PointNeuron.computed_parameters_include",
+            "pyNN.standardmodels.cells.PointNeuron.scale_factors",
+            "pyNN.standardmodels.cells.MultiCompartmentNeuron.translate",
+            "pyNN.standardmodels.synapses.STDPMechanism.native_parameters",
+            "pyNN.nest.synapses.NativeSynapseType.native_parameters",
+            "pyNN.nest.synapses.NativeSynapseType.get_native_names",
+            "pyNN.*.build_translations",
+            "sim.build_translations",
+            *(
+                f"pyNN.{place}.standardmodels*.{name}"
+                for place, names in {
+                    "nest": (
+                        "nest_name", "possible_models", "scale_factors", "standard_receptor_type", "variable_map",
+                        "receptor_scale", "extra_parameters", "uses_parrot", "base_translations", "always_local",
+                        "get_native_names", "get_receptor_type", "reverse_translate", "native_parameters",
+                    ),
+                    "mock": ("receptor_scale", "standard_receptor_type", "base_translations"),
+                }.items()
+                for name in names
             ),
-            NOT_YET,
         ),
-        "build_translations": TABLES,
-    },
-    "pyNN.common": dict.fromkeys(
+        _TABLES,
+    ),
+    **dict.fromkeys(
         (
-            "build_connect", "build_create", "build_record", "build_reset", "build_run", "build_state_queries", "setup",
-            "end",
+            "pyNN.models.BaseModelType.parameter_checks",
+            "pyNN.standardmodels.base.StandardSynapseType.parameter_checks",
+            "pyNN.standardmodels.base.check_*",
+            "pyNN.standardmodels.base.*tory_receptor_types",
         ),
-        FACADE,
+        _CHECKS,
     ),
-    "pyNN.common.control": dict.fromkeys(
-        ("BaseState", "build_reset", "build_run", "build_state_queries", "setup", "end"), FACADE
-    ),
-    "pyNN.common.procedural_api": dict.fromkeys(("build_connect", "build_create", "build_record"), FACADE),
-    "pyNN.models": {"BasePostSynapticResponseModel": "a second name of BasePostSynapticResponse that nothing uses"},
-    "pyNN.standardmodels": dict.fromkeys(("build_translations", "check_delays", "check_weights"), TABLES),
-    "pyNN.standardmodels.base": {
-        **dict.fromkeys(("build_scaling_functions", "build_translations"), TABLES),
-        **dict.fromkeys(
-            ("check_delays", "check_weights", "excitatory_receptor_types", "inhibitory_receptor_types"),
-            "the sign of a weight is a field of the receptor it arrives at (pyNN.models.Receptor.sign)",
-        ),
-    },
-    "pyNN.standardmodels.ion_channels": dict.fromkeys(
-        ("KdrChannel", "NaChannel", "PassiveLeak", "PassiveLeakHH"), NOT_YET
-    ),
-    "pyNN.descriptions": {"CheetahTemplateEngine": "Cheetah does not run on a Python that is maintained"},
-    "StandardModelType": dict.fromkeys(
+    **dict.fromkeys(
         (
-            "translations", "extra_parameters", "computed_parameters", "computed_parameters_include",
-            "get_native_names", "native_parameters", "reverse_translate", "scaled_parameters", "simple_parameters",
-            "translate", "parameter_checks",
+            "pyNN.standardmodels.base.StandardCellType.receptor_types",
+            "pyNN.standardmodels.base.StandardCellType.recordable",
         ),
-        TABLES,
+        _ABSTRACT,
     ),
-    "StandardCurrentSource": dict.fromkeys(("get_native_parameters", "set_native_parameters"), TABLES),
-    "BasePopulation": dict.fromkeys(
+    "pyNN.models.BasePostSynapticResponseModel": "a second name of BasePostSynapticResponse that nothing uses",
+    "pyNN.standardmodels.base.StandardPostSynapticResponse.set_parent": "a component does not know what it is part of",
+    "pyNN.standardmodels.cells.LIF.units": "PyNN gives LIF the unit of w, a variable that it does not have",
+    "pyNN.standardmodels.cells.MultiCompartmentNeuron.units": (
+        "PyNN's class has the units of one example's channels; ours those of its parameters, in which PyNN has none"
+    ),
+    "pyNN.standardmodels.cells.HH_cond_exp.receptor_types": (
+        "'source_section.gap' is NEURON's; an ElectricalSynapse takes that name on every cell type (tested below)"
+    ),
+    **dict.fromkeys(("pyNN.standardmodels.cells.HasSections", "pyNN.standardmodels.cells.Section"), _NEURON),
+    **dict.fromkeys(("sim.IntFire1", "sim.IntFire2", "sim.IntFire4", "sim.NeuronTemplate", "sim.h"), _NEURON),
+    # populations, projections, connectors, recording
+    "pyNN.*.populations.Assembly()": _NAMED,
+    "pyNN.common.projections.Connection()": _INTERNAL,
+    "pyNN.recording.Recorder*": _INTERNAL,
+    **dict.fromkeys(
         (
-            "getSpikes", "get_gsyn", "get_v", "meanSpikeCount", "printSpikes", "print_gsyn", "print_v", "record_gsyn",
-            "record_v", "rset", "tset",
+            "pyNN.nest.populations.*node_collection*",
+            "pyNN.nest.projections.Projection.nest_connections",
         ),
-        OLD,
+        _HANDLES,
     ),
-    "Projection": dict.fromkeys(
+    "pyNN.connectors.DisplacementDependentProbabilityConnector<IndexBasedProbabilityConnector": _DRAWN_ALIKE,
+    **dict.fromkeys(
         (
-            "getDelays", "getSynapseDynamics", "getWeights", "printDelays", "printWeights", "randomizeDelays",
-            "randomizeSynapseDynamics", "randomizeWeights", "saveConnections", "setDelays", "setSynapseDynamics",
-            "setWeights", "weightHistogram",
+            "pyNN.nest.projections.Projection() argument [12]",
+            "pyNN.mock.projections.Projection() argument [12]",
         ),
-        OLD,
+        "PyNN's backends differ among themselves in these names; both are taken (tested below)",
     ),
-    "pyNN": dict.fromkeys(("morphology", "multisim", "serialization"), NOT_YET),
-}
-"""Of what -> name -> why it is not here."""
+    # functions
+    **dict.fromkeys(
+        (
+            "pyNN.common.control.BaseState", "pyNN.common.control.build_*", "pyNN.common.control.end",
+            "pyNN.common.control.setup", "pyNN.common.procedural_api.build_*",
+        ),
+        _FACTORIES,
+    ),
+    # descriptions
+    "pyNN.descriptions.CheetahTemplateEngine": "Cheetah does not run on a Python that is maintained",
+    "pyNN.descriptions.*Engine.env": "an environment is made for a template, so that importing needs no jinja2",
+    "pyNN.descriptions.*Engine.template_dir": "the templates are in a module (pyNN.descriptions.TEMPLATES), not files",
+    # networks in files
+    **dict.fromkeys(
+        ("pyNN.serialization.sonata.*Group()", "pyNN.serialization.sonata.*Population()"),
+        "made from the content of a file by from_data(), and not by scripts",
+    ),
+    "pyNN.serialization.sonata.SonataIO<BaseIO": (
+        "write_data() takes whatever has the methods of Neo's classes; Neo itself is loaded when it is needed"
+    ),
+    # what is nobody's but an adapter's
+    **dict.fromkeys(
+        (
+            "pyNN.nest.*<*Mixin", "pyNN.nest.*Mixin", "pyNN.nest.projections.listify",
+            "pyNN.nest.projections.split_array_to_avoid_repeats",
+            "pyNN.nest.cells.get_*", "pyNN.nest.cells.UNITS_MAP", "pyNN.nest.synapses.get_synapse_defaults",
+            "pyNN.nest.synapses.DEFAULT_TAU_MINUS", "pyNN.nest.electrodes.get_defaults",
+            "pyNN.nest.*<Nest*CurrentSource", "pyNN.nest.*.Nest*CurrentSource",
+            "pyNN.nest.connectors.*.native_connect", "pyNN.nest.connectors.*.cg_connect",
+            "pyNN.nest.connectors.DefaultCSAConnector", "pyNN.nest.random.NEST*",
+            "pyNN.nest.standardmodels.cells.adjust_spike_times_*", "pyNN.nest.standardmodels.cells.unsupported",
+            "pyNN.nest.*.make_*_compatible",
+            "pyNN.mock.*<MockCurrentSource", "pyNN.mock.standardmodels.MockCurrentSource",
+            "pyNN.mock.projections.Connection",
+            "pyNN.mock.simulator.State", "pyNN.mock.simulator.ID",
+        ),
+        _ADAPTER,
+    ),
+    **dict.fromkeys(
+        (
+            "pyNN.connectors.e", "pyNN.connectors.pi", "pyNN.connectors.haveCSA", "pyNN.nest.connectors.haveCSA",
+            "pyNN.connectors.LazyArray", "pyNN.connectors.*RNG", "pyNN.connectors.RandomDistribution",
+            "pyNN.connectors.StandardSynapseType", "pyNN.standardmodels.base.*Distribution",
+            "pyNN.standardmodels.synapses.ParameterSpace",
+            "pyNN.common.*.deprecated", "pyNN.utility.timer.deprecated", "pyNN.*.control.DEFAULT_*",
+            "pyNN.*.control.get_io", "pyNN.*.populations.Recorder", "pyNN.*.simplify", "pyNN.*.Base*Type",
+            "pyNN.nest.electrodes.BaseCurrentSource",
+            "pyNN.nest.connectors.Connector", "pyNN.mock.projections.ezip",
+        ),
+        _IMPORTED,
+    ),
+}  # fmt: skip
+"""What -> why it is different here. `*` stands for any text; sim is the module of a backend."""
 
 
-def subject(name: str) -> Any:
-    """What a key of EXCLUDED stands for."""
-    if name == "backend module":
-        return importlib.import_module("pyNN.reference")
-    if name[0].isupper():
-        places = ("pyNN.populations", "pyNN.projections", "pyNN.standardmodels.base")
-        return next(getattr(m, name) for m in map(importlib.import_module, places) if hasattr(m, name))
-    return importlib.import_module(name)
+# --- reading the inventory ------------------------------------------------------------------------------------------
+
+_ANY = object()
+"""A default or value that the inventory does not show."""
 
 
-@pytest.mark.parametrize("name", EXCLUDED)
-def test_what_is_excluded_is_indeed_not_there(name: str) -> None:
-    thing = subject(name)
-    there = [missing for missing in EXCLUDED[name] if hasattr(thing, missing)]
-    if inspect.ismodule(thing) and hasattr(thing, "__path__"):
-        there += [missing for missing in EXCLUDED[name] if importlib.util.find_spec(f"{thing.__name__}.{missing}")]
-    assert not there, f"{there} exist now: take them out of EXCLUDED and put them into the tables."
-    assert all(EXCLUDED[name].values())
+def value_of(text: str) -> Any:
+    """The value that the inventory's text stands for; a model's list of numbers as an array."""
+    if "..." in text:
+        return _ANY
+    return _value(ast.parse(text, mode="eval").body)
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in ("ArrayParameter", "Sequence"):
+            return np.array(ast.literal_eval(node.args[0]), dtype=float)
+        if name == "range":
+            return list(range(*(ast.literal_eval(argument) for argument in node.args)))
+        assert name == "Space", ast.dump(node)
+        return None
+    if isinstance(node, ast.Dict):
+        keys = [_value(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_value, node.values), strict=True))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name):
+        return -_value(node.operand)
+    if isinstance(node, ast.Name):
+        return {"inf": float("inf")}[node.id]
+    return ast.literal_eval(node)
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    if theirs is _ANY:
+        return True
+    if isinstance(ours, ArrayParameter):
+        ours = ours.value
+    if isinstance(theirs, np.ndarray) or isinstance(ours, np.ndarray):
+        return np.array_equal(np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float))
+    if isinstance(theirs, dict) and hasattr(ours, "keys"):
+        return set(ours) == set(theirs) and all(same(ours[name], theirs[name]) for name in theirs)
+    if theirs is None or theirs == {} or theirs == ["unknown"]:
+        # None stands for the empty dictionary, list or Space that PyNN makes once and shares between calls.
+        return ours is None or ours == theirs or ours == ()
+    if isinstance(theirs, (list, tuple)) and isinstance(ours, (list, tuple, range)):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return bool(ours == theirs) and isinstance(ours, str) == isinstance(theirs, str)
+
+
+def arguments_of(text: str) -> ast.arguments:
+    function = ast.parse(f"def f{text}: ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    return function.args
+
+
+KINDS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def signature_differences(ours: Any, text: str, operator: bool = False) -> Iterator[tuple[str, str]]:
+    """(which argument, how) `ours` does not take what the signature `text` takes."""
+    theirs = arguments_of(text)
+    names = [a.arg for a in theirs.args]
+    defaults: list[Any] = [inspect.Parameter.empty] * (len(names) - len(theirs.defaults))
+    defaults += [_value(node) for node in theirs.defaults]
+    wanted = [(n, d) for n, d in zip(names, defaults, strict=True) if n not in ("self", "cls")]
+    mine = [p for p in inspect.signature(ours).parameters.values() if p.name not in ("self", "cls")]
+    kinds = {p.kind for p in mine}
+    positional = [p for p in mine if p.kind in KINDS]
+    by_name = {p.name for p in mine if p.kind in (*KINDS, inspect.Parameter.KEYWORD_ONLY)}
+    for k, (name, default) in enumerate(wanted):
+        if k >= len(positional):
+            if inspect.Parameter.VAR_POSITIONAL not in kinds:
+                yield f" argument {k + 1}", f"'{name}' is missing"
+        elif positional[k].name != name and not operator:
+            yield f" argument {k + 1}", f"is '{positional[k].name}' and not '{name}'"
+        elif default is not inspect.Parameter.empty and not same(positional[k].default, default):
+            yield "", f"'{name}' is {positional[k].default!r} by default and not {default!r}"
+    for parameter in positional[len(wanted) :]:
+        if parameter.default is inspect.Parameter.empty:
+            yield "", f"'{parameter.name}' is an addition and must be optional"
+    for parameter in mine:
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
+            yield "", f"'{parameter.name}' is an addition and must be optional"
+    if theirs.vararg and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        yield "", f"*{theirs.vararg.arg} is missing"
+    if theirs.kwarg and inspect.Parameter.VAR_KEYWORD not in kinds:
+        named = set(getattr(ours, "default_parameters", ())) or {"?"}
+        if not named <= by_name:
+            yield "", f"**{theirs.kwarg.arg} is missing"
+
+
+# --- the walk -------------------------------------------------------------------------------------------------------
+
+INSTANCE_ATTRIBUTES = {"STDPMechanism": {"parameter_space"}, "NeuroMLMorphology": {"segments"}}
+"""Attributes that a constructor sets, so that only instances have them: class -> names."""
+
+
+def class_differences(path: str, ours: Any, facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(what, how) ours is less than the class of which the inventory tells `facts`."""
+    if not isinstance(ours, type):
+        yield path, "is not a class"
+        return
+    if "signature" in facts:
+        for place, text in signature_differences(ours, facts["signature"]):
+            yield f"{path}(){place}", text
+    bases = {cls.__name__ for cls in ours.__mro__}
+    yield from ((f"{path}<{base}", "is not among the bases") for base in facts.get("bases", ()) if base not in bases)
+    for name, text in facts.get("methods", {}).items():
+        yield from method_differences(path, ours, name, text)
+    for backend in BACKENDS if "deprecated" in facts else ():
+        # The old names are given to the classes of a backend's module.
+        name = ours.__name__.removeprefix("Base")
+        of_backend = getattr(importlib.import_module(f"pyNN.{backend}"), name, ours)
+        for method, text in facts["deprecated"].items():
+            yield from method_differences(f"pyNN.{backend}.{name}", of_backend, method, text)
+    for name, text in facts.get("attributes", {}).items():
+        if not hasattr(ours, name):
+            yield f"{path}.{name}", "is missing"
+        elif not attribute_agrees(name, getattr(ours, name), value_of(text)):
+            yield f"{path}.{name}", f"is {getattr(ours, name)!r} and not {text}"
+    for name in facts.get("properties", ()):
+        if not hasattr(ours, name) and name not in INSTANCE_ATTRIBUTES.get(ours.__name__, ()):
+            yield f"{path}.{name}", "is missing"
+
+
+def method_differences(path: str, ours: Any, name: str, text: str) -> Iterator[tuple[str, str]]:
+    method = getattr(ours, name, None)
+    if method is None:
+        yield f"{path}.{name}", "is missing"
+        return
+    # Nobody gives the arguments of an operator by name.
+    for place, difference in signature_differences(method, text, operator=name.startswith("__")):
+        yield f"{path}.{name}{place}", difference
+
+
+def attribute_agrees(name: str, ours: Any, theirs: Any) -> bool:
+    if name == "units" and isinstance(theirs, Mapping):
+        return all(ours.get(key) == unit for key, unit in theirs.items())
+    if name == "recordable":
+        # What can be recorded besides (the currents of current-based cells) is an addition.
+        return [variable for variable in ours if variable in theirs] == list(theirs)
+    return same(ours, theirs)
+
+
+@cache
+def differences(module: str) -> tuple[tuple[str, str], ...]:
+    """(what, how) everything of a module of PyNN that is not here, or not alike."""
+    return tuple(_differences(module))
+
+
+def _differences(module: str) -> Iterator[tuple[str, str]]:
+    facts = MODULES[module]
+    there = place_of(module)
+    if there is None:
+        yield module, "cannot be imported"
+        return
+    for name, known in facts.get("classes", {}).items():
+        if hasattr(there, name):
+            yield from class_differences(f"{module}.{name}", getattr(there, name), known)
+        else:
+            yield f"{module}.{name}", "is missing"
+    for name, text in facts.get("functions", {}).items():
+        if hasattr(there, name):
+            yield from method_differences(module, there, name, text)
+        else:
+            yield f"{module}.{name}", "is missing"
+    for name, text in facts.get("constants", {}).items():
+        if not hasattr(there, name):
+            yield f"{module}.{name}", "is missing"
+        elif not name.lower().startswith("have") and not same(getattr(there, name), value_of(text)):
+            # (What is installed beside differs from place to place.)
+            yield f"{module}.{name}", f"is {getattr(there, name)!r} and not {text}"
+    for name, original in facts.get("aliases", {}).items():
+        if not hasattr(there, name) or getattr(there, name) is not getattr(there, original):
+            yield f"{module}.{name}", f"is not {original}"
+    yield from ((f"{module}.{name}", "is missing") for name in facts.get("imported", ()) if not hasattr(there, name))
+
+
+def place_of(module: str) -> Any:
+    """The module of that name, or where its things are here; None: nowhere."""
+    if module == "pyNN.mock.simulator":
+        return importlib.import_module("pyNN.mock").simulator
+    _, *parts = module.split(".")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError:
+        found = None
+    if len(parts) > 1 and parts[0] in BACKENDS:
+        # PyNN keeps the parts of a backend in modules whose names are no part of its API: what scripts use is in the
+        # backend's module.
+        return _Either(found, importlib.import_module(f"pyNN.{parts[0]}"))
+    return found
+
+
+class _Either:
+    """The names of two modules."""
+
+    def __init__(self, *modules: Any) -> None:
+        self._modules = [module for module in modules if module is not None]
+
+    def __getattr__(self, name: str) -> Any:
+        for module in self._modules:
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(name)
+
+
+def explanation(what: str) -> str | None:
+    """The pattern of DIFFERENCES or NOT_YET that speaks of `what`."""
+    return next((pattern for pattern in (*DIFFERENCES, *NOT_YET) if fnmatchcase(what, pattern)), None)
+
+
+def assert_explained(found: Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]) -> None:
+    unexplained = [f"{what}: {how}" for what, how in found if explanation(what) is None]
+    assert not unexplained, "less than PyNN 0.13:\n" + "\n".join(unexplained)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_all_that_pynns_has(module: str) -> None:
+    assert_explained(differences(module))
+
+
+@pytest.mark.parametrize("module", INVENTORY["import_paths"])
+def test_a_module_that_scripts_import(module: str) -> None:
+    if explanation(module) is None:
+        importlib.import_module(module)
+
+
+@pytest.mark.parametrize("module", INVENTORY["listed"])
+def test_names_that_scripts_import_from_a_module(module: str) -> None:
+    there = importlib.import_module(module)
+    assert [name for name in INVENTORY["listed"][module] if not hasattr(there, name)] == []
 
 
 # --- the module of a backend ----------------------------------------------------------------------------------------
 
-BACKEND_MODULE = """
-ACSource AllToAllConnector ArrayConnector ArrayParameter Assembly CSAConnector CloneConnector DCSource
-DisplacementDependentProbabilityConnector DistanceDependentProbabilityConnector FixedNumberPostConnector
-FixedNumberPreConnector FixedProbabilityConnector FixedTotalNumberConnector FromFileConnector FromListConnector GSLRNG
-IF_cond_alpha IF_cond_exp IF_curr_alpha IF_curr_delta IF_curr_exp IndexBasedProbabilityConnector NativeRNG
-NoisyCurrentSource NumpyRNG OneToOneConnector ParameterSpace Population PopulationView Projection RandomDistribution
-Sequence SmallWorldConnector Space SpikeSourceArray SpikeSourceGamma SpikeSourceInhGamma
-SpikeSourcePoisson SpikeSourcePoissonRefractory StandardCellType StandardCurrentSource
-StaticSynapse StepCurrentSource connect create end errors get_current_time get_max_delay get_min_delay get_time_step
-initialize list_standard_models logger num_processes random rank record record_gsyn record_v recording reset run
-run_for run_until set setup space state
-""".split()
+EVERYWHERE = [
+    name for group, names in INVENTORY["backend_modules"].items() if group not in ("nest", "neuron") for name in names
+]
+NEST_ONLY = ("NativeElectrodeType", "NativeSynapseType", "native_cell_type", "native_electrode_type",
+             "native_synapse_type", "nestml")  # fmt: skip
+
+
+def missing_names(backend: str) -> Iterator[tuple[str, str]]:
+    module = importlib.import_module(f"pyNN.{backend}")
+    groups = INVENTORY["backend_modules"]
+    wanted = {name for names in groups.values() for name in names} | set(MODELS)
+    if backend != "nest":
+        wanted -= {*NEST_ONLY, "NativeCellType"}
+    yield from ((f"sim.{name}", "is missing") for name in sorted(wanted) if not hasattr(module, name))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_names_of_a_backend_module(backend: str) -> None:
-    module = importlib.import_module(f"pyNN.{backend}")
-    assert [name for name in BACKEND_MODULE if not hasattr(module, name)] == []
+def test_names_of_a_backends_module(backend: str) -> None:
+    """What any backend of PyNN exports, each of ours does; models of NEST's own are NEST's."""
+    assert_explained(tuple(missing_names(backend)))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_star_import_gives_them_all(backend: str) -> None:
-    names: dict[str, Any] = {}
-    exec(f"from pyNN.{backend} import *", names)
-    assert [name for name in BACKEND_MODULE if name not in names] == []
+    """As `from pyNN.<backend> import *` does it: what is public, or in __all__ where there is one."""
+    module = importlib.import_module(f"pyNN.{backend}")
+    public = set(getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")]))
+    assert [name for name in EVERYWHERE if hasattr(module, name) and name not in public] == []
+
+
+def test_every_difference_is_one() -> None:
+    """An entry that nothing matches any more goes."""
+    found = [what for module in MODULES for what, _ in differences(module)]
+    found += [what for backend in BACKENDS for what, _ in missing_names(backend)]
+    stale = [p for p in (*DIFFERENCES, *NOT_YET) if not any(fnmatchcase(what, p) for what in found)]
+    assert stale == []
+    assert all([*DIFFERENCES.values(), *NOT_YET.values()])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_run_for_is_run_and_the_models_are_listed(backend: str) -> None:
+def test_the_module_of_a_backend(backend: str) -> None:
+    from pyNN import common
+
     module = importlib.import_module(f"pyNN.{backend}")
     assert module.run_for == module.run
     assert module.logger.name == "PyNN"
-    assert set(module.list_standard_models()) >= {
-        "IF_cond_alpha", "IF_cond_exp", "IF_curr_alpha", "IF_curr_delta", "IF_curr_exp", "SpikeSourceArray",
-        "SpikeSourceGamma", "SpikeSourceInhGamma", "SpikeSourcePoisson", "SpikeSourcePoissonRefractory",
-    }
+    assert module.simulator.state is module.state
+    for name in ("Population", "PopulationView", "Assembly", "Projection"):
+        assert issubclass(getattr(module, name), getattr(common, name))
 
 
-# --- modules --------------------------------------------------------------------------------------------------------
-
-MODULES = {
-    "pyNN.common": """Assembly BasePopulation Connection IDMixin Population PopulationView Projection initialize
-        is_conductance set""",
-    "pyNN.common.control": "DEFAULT_MAX_DELAY DEFAULT_MIN_DELAY DEFAULT_TIMESTEP",
-    "pyNN.common.populations": """Assembly BaseCellType BasePopulation IDMixin LazyArray ParameterSpace Population
-        PopulationView is_conductance simplify_parameter_array""",
-    "pyNN.common.projections": """Assembly BasePopulation Connection Connector LazyArray ParameterSpace Projection Space
-        StandardSynapseType""",
-    "pyNN.common.procedural_api": "Assembly BasePopulation IDMixin initialize set",
-    "pyNN.connectors": """AllToAllConnector ArrayConnector CSAConnector CloneConnector Connector
-        DisplacementDependentProbabilityConnector DistanceDependentProbabilityConnector FixedNumberConnector
-        FixedNumberPostConnector FixedNumberPreConnector FixedProbabilityConnector FixedTotalNumberConnector
-        FromFileConnector FromListConnector IndexBasedExpression IndexBasedProbabilityConnector MapConnector
-        OneToOneConnector SmallWorldConnector""",
-    "pyNN.core": "IndexBasedExpression deprecated ezip find is_listlike reraise run_command",
-    "pyNN.descriptions": """DEFAULT_TEMPLATE_ENGINE Jinja2TemplateEngine StringTemplateEngine TEMPLATE_ENGINES
-        TemplateEngine get_default_template_engine render""",
-    "pyNN.errors": """ConnectionError InvalidDimensionsError InvalidModelError InvalidParameterValueError
-        InvalidWeightError NoModelAvailableError NonExistentParameterError NotLocalError NothingToWriteError
-        RecordingError RoundingWarning""",
-    "pyNN.models": """BaseCellType BaseCellTypeComponent BaseCurrentSource BaseIonChannelModel BaseModelType
-        BasePostSynapticResponse BaseSynapseType""",
-    "pyNN.specs": "NetworkSpec",
-    "pyNN.parameters": "ArrayParameter IonicSpecies LazyArray ParameterSpace Sequence simplify",
-    "pyNN.random": """AbstractRNG GSLRNG MAX_REDRAWS NativeRNG NumpyRNG RandomDistribution WrappedRNG
-        available_distributions get_mpi_config have_gsl""",
-    "pyNN.recording": """DataCache MPI_ROOT Recorder Variable files filter_by_variables gather_array gather_blocks
-        gather_dict get_io get_mpi_comm mpi_sum remove_duplicate_spiketrains rename_existing safe_makedirs""",
-    "pyNN.recording.files": """BaseFile DEFAULT_BUFFER_SIZE HDF5ArrayFile NumpyBinaryFile PickleFile StandardTextFile
-        have_hdf5 savez""",
-    "pyNN.space": """BaseStructure Cuboid Grid2D Grid3D Line RandomStructure Shape Space Sphere distance""",
-    "pyNN.standardmodels": """ModelNotAvailable STDPTimingDependence STDPWeightDependence StandardCellType
-        StandardCellTypeComponent StandardCurrentSource StandardIonChannelModel StandardModelType
-        StandardPostSynapticResponse StandardSynapseType""",
-    "pyNN.standardmodels.base": """ModelNotAvailable STDPTimingDependence STDPWeightDependence StandardCellType
-        StandardCellTypeComponent StandardCurrentSource StandardIonChannelModel StandardModelType
-        StandardPostSynapticResponse StandardSynapseType""",
-    "pyNN.standardmodels.cells": """IF_cond_alpha IF_cond_exp IF_curr_alpha IF_curr_delta IF_curr_exp SpikeSourceArray
-        SpikeSourcePoisson""",
-    "pyNN.standardmodels.electrodes": "ACSource DCSource NoisyCurrentSource StepCurrentSource",
-    "pyNN.standardmodels.ion_channels": "StandardIonChannelModel",
-    "pyNN.standardmodels.receptors": "StandardPostSynapticResponse",
-    "pyNN.standardmodels.synapses": "StaticSynapse",
-    "pyNN.utility": """ProgressBar SimulationProgressBar Timer forgetful_memoize get_script_args get_simulator
-        init_logging load_population normalized_filename notify save_population sort_by_column""",
-    "pyNN.utility.build": "compile_nest_extensions compile_nmodl find run_command",
-    "pyNN.utility.plotting": """DEFAULT_FIG_SETTINGS DataTable Figure Histogram Panel comparison_plot connection_plot
-        handle_options isi_histogram plot_array_as_image plot_hist plot_signal plot_signals plot_spiketrainlist
-        plot_spiketrains scatterplot variable_names""",
-    "pyNN.utility.progress_bar": "ProgressBar SimulationProgressBar",
-    "pyNN.utility.script_tools": "EMAIL SMTPHOST get_script_args get_simulator init_logging normalized_filename notify",
-    "pyNN.utility.timer": "Timer",
-}
+# --- models on every backend ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_names_of_a_module(module: str) -> None:
-    there = importlib.import_module(module)
-    assert [name for name in MODULES[module].split() if not hasattr(there, name)] == []
+def models_of(kind: str) -> list[str]:
+    return [name for name, facts in MODELS.items() if facts["kind"] == kind and explanation(f"sim.{name}") is None]
 
 
-def test_default_times_of_setup() -> None:
-    from pyNN.common import control
-
-    assert (control.DEFAULT_TIMESTEP, control.DEFAULT_MIN_DELAY, control.DEFAULT_MAX_DELAY) == (0.1, "auto", "auto")
-
-
-def test_the_classes_of_every_backend_are_those_of_common() -> None:
-    from pyNN import common
-
-    for backend in BACKENDS:
-        module = importlib.import_module(f"pyNN.{backend}")
-        for name in ("Population", "PopulationView", "Assembly", "Projection"):
-            assert issubclass(getattr(module, name), getattr(common, name))
+CELLS = [name for name in models_of("Cell types & components") if name not in ("PointNeuron", "LIF", "AdExp")]
+NEURONS = ["LIF", "AdExp"]
+RECEPTORS = models_of("Post-synaptic responses")
+PLASTICITY = models_of("Synapse types / plasticity components")
+SYNAPSES = [name for name in PLASTICITY if name.endswith(("Synapse", "Mechanism"))]
+TIMING_RULES = ["SpikePairRule", "Vogels2011Rule"]
+WEIGHT_DEPENDENCES = [name for name in PLASTICITY if name not in (*SYNAPSES, *TIMING_RULES)]
+SOURCES = models_of("Current sources")
+CHANNELS = models_of("Ion channels")
 
 
-@pytest.mark.parametrize(
-    ("name", "builtin"),
-    [
-        ("InvalidDimensionsError", ValueError),
-        ("InvalidParameterValueError", ValueError),
-        ("InvalidWeightError", ValueError),
-        ("NonExistentParameterError", KeyError),
-        ("NothingToWriteError", OSError),
-        ("RoundingWarning", Warning),
-    ],
-)
-def test_an_exception_is_caught_as_the_builtin_that_pynn_derives_it_from(name: str, builtin: type) -> None:
-    assert issubclass(getattr(importlib.import_module("pyNN.errors"), name), builtin)
+def test_every_model_is_tested() -> None:
+    tested = {*CELLS, *NEURONS, "PointNeuron", *RECEPTORS, *SYNAPSES, *WEIGHT_DEPENDENCES, *TIMING_RULES, *SOURCES}
+    assert {name for name in MODELS if explanation(f"sim.{name}") is None} == tested | set(CHANNELS)
 
 
-# --- signatures -----------------------------------------------------------------------------------------------------
+def defaults_of(name: str) -> dict[str, Any]:
+    """Parameter -> default; None: the least delay."""
+    shown = {key: fact["value"] for key, fact in MODELS[name].get("parameters", {}).items()}
+    return {key: np.array(value["array"]) if isinstance(value, dict) else value for key, value in shown.items()}
 
-SIGNATURES: dict[str, list[str]] = {
-    "backend module": [
-        "setup(timestep=0.1, min_delay='auto')",
-        "end(compatible_output=True)",
-        "run(simtime, callbacks=None)",
-        "run_for(simtime, callbacks=None)",
-        "run_until(time_point, callbacks=None)",
-        "reset(annotations={})",
-        "initialize(cells)",
-        "get_current_time()",
-        "get_time_step()",
-        "get_min_delay()",
-        "get_max_delay()",
-        "num_processes()",
-        "rank()",
-        "list_standard_models()",
-        "create(cellclass, cellparams=None, n=1)",
-        "connect(pre, post, weight=0.0, delay=None, receptor_type=None, p=1, rng=None)",
-        "set(cells)",
-        "record(variables, source, filename, sampling_interval=None, annotations=None)",
-        "record_v(source, filename)",
-        "record_gsyn(source, filename)",
-        "Population(size, cellclass, cellparams=None, structure=None, initial_values={}, label=None)",
-        "PopulationView(parent, selector, label=None)",
-        "Assembly()",
-        "Projection(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type=None, source=None, "
-        "receptor_type=None, space=Space(), label=None)",
-        "StaticSynapse()",
-    ],
-    "pyNN.common.BasePopulation": [
-        "__add__(other)",
-        "__getitem__(index)",
-        "__iter__()",
-        "__len__()",
-        "all()",
-        "annotate()",
-        "can_record(variable, location=None)",
-        "find_units(variable)",
-        "get(parameter_names, gather=False, simplify=True)",
-        "get_data(variables='all', gather=True, clear=False, locations=None)",
-        "get_spike_counts(gather=True)",
-        "initialize()",
-        "inject(current_source)",
-        "is_local(id)",
-        "mean_spike_count(gather=True)",
-        "nearest(position)",
-        "record(variables, to_file=None, sampling_interval=None, locations=None)",
-        "sample(n, rng=None)",
-        "save_positions(file)",
-        "set()",
-        "write_data(io, variables='all', gather=True, clear=False, annotations=None, locations=None)",
-    ],
-    "pyNN.common.Population": [
-        "describe(template='population_default.txt', engine='default')",
-        "id_to_index(id)",
-        "id_to_local_index(id)",
-        "get_data(variables='all', gather=True, clear=False, locations=None)",
-        "write_data(io, variables='all', gather=True, clear=False, annotations=None, locations=None)",
-    ],
-    "pyNN.common.PopulationView": [
-        "__eq__(other)",
-        "describe(template='populationview_default.txt', engine='default')",
-        "id_to_index(id)",
-        "index_from_parent_index(indices)",
-        "index_in_grandparent(indices)",
-    ],
-    "pyNN.common.Assembly": [
-        "__add__(other)",
-        "__getitem__(index)",
-        "__iadd__(other)",
-        "__iter__()",
-        "__len__()",
-        "all()",
-        "describe(template='assembly_default.txt', engine='default')",
-        "find_units(variable)",
-        "get(parameter_names, gather=False, simplify=True)",
-        "get_annotations(annotation_keys, simplify=True)",
-        "get_data(variables='all', gather=True, clear=False)",
-        "get_population(label)",
-        "get_spike_counts(gather=True)",
-        "id_to_index(id)",
-        "initialize()",
-        "inject(current_source)",
-        "mean_spike_count(gather=True)",
-        "record(variables, to_file=None, sampling_interval=None, locations=None)",
-        "sample(n, rng=None)",
-        "save_positions(file)",
-        "set()",
-        "write_data(io, variables='all', gather=True, clear=False, annotations=None)",
-    ],
-    "pyNN.common.IDMixin": [
-        "as_view()",
-        "get_initial_value(variable)",
-        "get_parameters()",
-        "inject(current_source, location=None)",
-        "set_initial_value(variable, value)",
-        "set_parameters()",
-    ],
-    "pyNN.common.Projection": [
-        "__getitem__(i)",
-        "__iter__()",
-        "__len__()",
-        "annotate()",
-        "describe(template='projection_default.txt', engine='default')",
-        "get(attribute_names, format, gather=True, with_address=True, multiple_synapses='sum')",
-        "initialize()",
-        "save(attribute_names, file, format='list', gather=True, with_address=True)",
-        "set()",
-        "size(gather=True)",
-    ],
-    "pyNN.common.Connection": [
-        "as_tuple()",
-    ],
-    "pyNN.common": [
-        "is_conductance(target_cell)",
-        "initialize(cells)",
-        "set(cells)",
-    ],
-    "pyNN.connectors": [
-        "AllToAllConnector(allow_self_connections=True, location_selector=None, safe=True, callback=None)",
-        "ArrayConnector(array, location_selector=None, safe=True, callback=None)",
-        "CSAConnector(cset, location_selector=None, safe=True, callback=None)",
-        "CloneConnector(reference_projection, safe=True, callback=None)",
-        "Connector(location_selector=None, safe=True, callback=None)",
-        "DisplacementDependentProbabilityConnector(disp_function, allow_self_connections=True, "
-        "location_selector=None, rng=None, safe=True, callback=None)",
-        "DistanceDependentProbabilityConnector(d_expression, allow_self_connections=True, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "FixedNumberConnector(n, allow_self_connections=True, with_replacement=False, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "FixedNumberPostConnector(n, allow_self_connections=True, with_replacement=False, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "FixedNumberPreConnector(n, allow_self_connections=True, with_replacement=False, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "FixedProbabilityConnector(p_connect, allow_self_connections=True, location_selector=None, rng=None, "
-        "safe=True, callback=None)",
-        "FixedTotalNumberConnector(n, allow_self_connections=True, with_replacement=True, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "FromFileConnector(file, distributed=False, location_selector=None, safe=True, callback=None)",
-        "FromListConnector(conn_list, column_names=None, location_selector=None, safe=True, callback=None)",
-        "IndexBasedProbabilityConnector(index_expression, allow_self_connections=True, location_selector=None, "
-        "rng=None, safe=True, callback=None)",
-        "MapConnector(location_selector=None, safe=True, callback=None)",
-        "OneToOneConnector(location_selector=None, safe=True, callback=None)",
-        "SmallWorldConnector(degree, rewiring, allow_self_connections=True, n_connections=None, "
-        "location_selector=None, rng=None, safe=True, callback=None)",
-    ],
-    "pyNN.connectors.Connector": [
-        "connect(projection)",
-        "describe(template='connector_default.txt', engine='default')",
-        "get_parameters()",
-    ],
-    "pyNN.models.BaseModelType": [
-        "describe(template='modeltype_default.txt', engine='default')",
-        "get_parameter_names()",
-        "get_schema()",
-        "has_parameter(name)",
-    ],
-    "pyNN.models.BaseCellType": [
-        "can_record(variable, location=None)",
-    ],
-    "pyNN.standardmodels.base.StandardCurrentSource": [
-        "get_data()",
-        "get_parameters()",
-        "inject_into(cells)",
-        "record()",
-        "set_parameters(copy=True)",
-    ],
-    "pyNN.parameters": [
-        "ArrayParameter(value)",
-        "Sequence(value)",
-        "LazyArray(value, shape=None, dtype=None)",
-        "ParameterSpace(parameters, schema=None, shape=None, component=None)",
-        "simplify(value)",
-        "IonicSpecies(ion_name, reversal_potential, internal_concentration=None, external_concentration=None)",
-    ],
-    "pyNN.parameters.LazyArray": [
-        "by_column(mask=None)",
-    ],
-    "pyNN.parameters.ArrayParameter": [
-        "__add__(val)",
-        "__eq__(other)",
-        "__getitem__(item)",
-        "__mul__(val)",
-        "__sub__(val)",
-        "__truediv__(val)",
-        "max()",
-    ],
-    "pyNN.parameters.ParameterSpace": [
-        "__eq__(other)",
-        "__getitem__(name)",
-        "__iter__()",
-        "as_dict()",
-        "columns()",
-        "evaluate(mask=None, simplify=False)",
-        "expand(new_shape, mask)",
-        "flatten(with_prefix=True)",
-        "items()",
-        "keys()",
-        "pop(name, d=None)",
-        "update()",
-    ],
-    "pyNN.random": [
-        "AbstractRNG(seed=None)",
-        "WrappedRNG(seed=None, parallel_safe=True)",
-        "NumpyRNG(seed=None, parallel_safe=True)",
-        "GSLRNG(seed=None, type='mt19937', parallel_safe=True)",
-        "NativeRNG(seed=None)",
-        "RandomDistribution(distribution, parameters_pos=None, rng=None)",
-        "get_mpi_config()",
-    ],
-    "pyNN.random.AbstractRNG": [
-        "next(n=None, distribution=None, parameters=None, mask=None)",
-    ],
-    "pyNN.random.WrappedRNG": [
-        "describe()",
-        "next(n=None, distribution=None, parameters=None, mask=None)",
-    ],
-    "pyNN.random.NumpyRNG": [
-        "normal_clipped(mu=0.0, sigma=1.0, low=-inf, high=inf, size=None)",
-        "normal_clipped_to_boundary(mu=0.0, sigma=1.0, low=-inf, high=inf, size=None)",
-    ],
-    "pyNN.random.RandomDistribution": [
-        "lazily_evaluate(mask=None, shape=None)",
-        "next(n=None, mask=None)",
-    ],
-    "pyNN.space": [
-        "Space(axes=None, scale_factor=1.0, offset=0.0, periodic_boundaries=None)",
-        "Line(dx=1.0, x0=0.0, y=0.0, z=0.0)",
-        "Grid2D(aspect_ratio=1.0, dx=1.0, dy=1.0, x0=0.0, y0=0.0, z=0, fill_order='sequential', rng=None)",
-        "Grid3D(aspect_ratioXY=1.0, aspect_ratioXZ=1.0, dx=1.0, dy=1.0, dz=1.0, x0=0.0, y0=0.0, z0=0, "
-        "fill_order='sequential', rng=None)",
-        "RandomStructure(boundary, origin=(0.0, 0.0, 0.0), rng=None)",
-        "Cuboid(width, height, depth)",
-        "Sphere(radius)",
-        "distance(src, tgt, mask=None, scale_factor=1.0, offset=0.0, periodic_boundaries=None)",
-    ],
-    "pyNN.space.BaseStructure": [
-        "describe(template='structure_default.txt', engine='default')",
-        "generate_positions(n)",
-        "get_parameters()",
-        "__eq__(other)",
-    ],
-    "pyNN.space.Space": [
-        "distance_generator(f, g)",
-        "distances(A, B, expand=False)",
-    ],
-    "pyNN.space.Grid2D": [
-        "calculate_size(n)",
-        "generate_positions(n)",
-    ],
-    "pyNN.space.Grid3D": [
-        "calculate_size(n)",
-        "generate_positions(n)",
-    ],
-    "pyNN.space.Cuboid": [
-        "sample(n, rng)",
-    ],
-    "pyNN.space.Sphere": [
-        "sample(n, rng)",
-    ],
-    "pyNN.core": [
-        "deprecated(replacement='')",
-        "ezip()",
-        "find(command)",
-        "is_listlike(obj)",
-        "reraise(exception, message)",
-        "run_command(path, working_directory)",
-        "IndexBasedExpression()",
-    ],
-    "pyNN.core.IndexBasedExpression": [
-        "__call__(i, j)",
-    ],
-    "pyNN.errors": [
-        "NonExistentParameterError(parameter_name, model_name, valid_parameter_names=['unknown'])",
-        "RecordingError(variable, cell_type)",
-    ],
-    "pyNN.recording": [
-        "filter_by_variables(segment, variables)",
-        "gather_array(data)",
-        "gather_blocks(data, ordered=True)",
-        "gather_dict(D, all=False)",
-        "get_io(filename)",
-        "get_mpi_comm()",
-        "mpi_sum(x)",
-        "remove_duplicate_spiketrains(data)",
-        "rename_existing(filename)",
-        "safe_makedirs(dir)",
-        "Variable(name, location, label)",
-    ],
-    "pyNN.recording.files": [
-        "StandardTextFile(filename, mode='rb')",
-        "PickleFile(filename, mode='rb')",
-        "NumpyBinaryFile(filename, mode='rb')",
-        "HDF5ArrayFile(filename, mode='r', title='PyNN data file')",
-        "savez(file)",
-    ],
-    "pyNN.recording.files.BaseFile": [
-        "close()",
-        "get_metadata()",
-        "read()",
-        "rename(filename)",
-        "write(data, metadata)",
-    ],
-    "pyNN.utility": [
-        "load_population(filename, sim)",
-        "save_population(population, filename, variables=None)",
-        "sort_by_column(a, col)",
-        "get_script_args(n_args, usage='')",
-        "get_simulator()",
-        "init_logging(logfile, debug=False, num_processes=1, rank=0, level=None)",
-        "normalized_filename(root, basename, extension, simulator, num_processes=None, use_iso8601=False)",
-        "notify(msg='Simulation finished.', subject='Simulation finished.', smtphost=None, address=None)",
-        "ProgressBar(width=77, char='#', mode='fixed')",
-        "SimulationProgressBar(interval, t_stop, char='#', mode='fixed')",
-        "Timer()",
-        "forgetful_memoize(func)",
-    ],
-    "pyNN.utility.timer.Timer": [
-        "diff(format=None)",
-        "elapsed_time(format=None)",
-        "mark(label)",
-        "reset()",
-        "start()",
-        "time_in_words(s)",
-    ],
-    "pyNN.utility.progress_bar.ProgressBar": [
-        "__call__(level)",
-        "set_level(level)",
-    ],
-    "pyNN.utility.build": [
-        "compile_nest_extensions(extension_directory, nest_build_dir='_build')",
-        "compile_nmodl(mechanism_directory)",
-    ],
-    "pyNN.utility.plotting": [
-        "DataTable(x, y)",
-        "Figure()",
-        "Histogram(data)",
-        "Panel()",
-        "comparison_plot(segments, labels, title='', annotations=None, fig_settings=None, with_spikes=True)",
-        "connection_plot(projection, positive='O', zero='.', empty=' ', spacer='')",
-        "handle_options(ax, options)",
-        "isi_histogram(segment)",
-        "plot_array_as_image(ax, arr, label='')",
-        "plot_hist(ax, histogram, label='')",
-        "plot_signal(ax, signal, index=None, label='')",
-        "plot_signals(ax, signal_array, label_prefix='')",
-        "plot_spiketrainlist(ax, spiketrains, label='')",
-        "plot_spiketrains(ax, spiketrains, label='')",
-        "scatterplot(ax, data_table, label='')",
-        "variable_names(segment)",
-    ],
-    "pyNN.utility.plotting.Figure": [
-        "save(filename)",
-        "show()",
-    ],
-    "pyNN.utility.plotting.Panel": [
-        "plot(axes)",
-    ],
-    "pyNN.utility.plotting.Histogram": [
-        "evaluate()",
-        "__iter__()",
-    ],
-    "pyNN.utility.plotting.DataTable": [
-        "fit_curve(f, p0)",
-    ],
-    "pyNN.descriptions": [
-        "get_default_template_engine()",
-        "render(engine, template, context)",
-    ],
-}
-"""Where -> what PyNN 0.13 has there; *args and **kwargs are left out."""
 
-def place(path: str) -> Any:
-    if path == "backend module":
-        return importlib.import_module("pyNN.reference")
+def set_up(backend: str) -> Any:
+    sim = importlib.import_module(f"pyNN.{backend}")
+    sim.setup(timestep=0.1, min_delay=0.1, max_delay=1.0)
+    return sim
+
+
+def made(sim: Any, name: str, make: Any) -> Any:
+    """What `make()` gives; None where the backend says that it lacks the model, and names it."""
+    missing = sim.script.backend.capabilities.missing
     try:
-        return importlib.import_module(path)
-    except ModuleNotFoundError:
-        module, _, name = path.rpartition(".")
-        return getattr(importlib.import_module(module), name)
+        return make()
+    except (CapabilityError, NoModelAvailableError) as error:
+        assert any(name in lacking for lacking in missing), error
+        return None
 
 
-def parameters_of(thing: Any) -> list[inspect.Parameter]:
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    found = inspect.signature(thing).parameters.values()
-    return [p for p in found if p.kind not in kinds and p.name != "self"]
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_type(backend: str, name: str) -> None:
+    sim = set_up(backend)
+    facts = MODELS[name]
+    celltype = getattr(sim, name)
+    cells = made(sim, name, lambda: sim.Population(2, celltype()))
+    if cells is None:
+        return
+    assert name in sim.list_standard_models()
+    assert set(celltype.get_parameter_names()) == set(defaults_of(name))
+    for parameter, default in defaults_of(name).items():
+        # Backends keep values in their own units: the last bits may differ.
+        found = cells.get(parameter)
+        assert np.allclose(getattr(found, "value", found), default, rtol=1e-12, atol=0.0), parameter
+        assert celltype.units[parameter] == facts["parameters"][parameter]["unit"], parameter
+    for variable, state in facts.get("initial_values", {}).items():
+        assert celltype.default_initial_values[variable] == state["value"], variable
+        assert celltype.units[variable] == state["unit"], variable
+        if celltype.definition.states[variable].settable:
+            assert cells.initial_values[variable].evaluate(simplify=True) == state["value"], variable
+    assert set(celltype.default_initial_values) == set(facts.get("initial_values", {}))
+    for variable in facts["recordable"]:
+        assert cells.can_record(variable)
+        assert variable == "spikes" or cells.find_units(variable) == facts["initial_values"][variable]["unit"]
+    assert list(cells.receptor_types) == [r for r in facts["receptor_types"] if r != "source_section.gap"]
+    assert cells.injectable is facts["injectable"]
+    assert cells.conductance_based is facts["conductance_based"]
+    assert celltype.voltage_based_synapses is facts["voltage_based_synapses"]
 
 
-def parameters_of_text(text: str) -> list[inspect.Parameter]:
-    scope: dict[str, Any] = {"inf": float("inf"), "Space": lambda: None}
-    exec(f"def function{text[text.index('('):]}: ...", scope)
-    return list(inspect.signature(scope["function"]).parameters.values())
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize("receptor", RECEPTORS)
+def test_a_composed_cell_type(backend: str, neuron: str, receptor: str) -> None:
+    sim = set_up(backend)
+    celltype = sim.PointNeuron(getattr(sim, neuron)(), r=getattr(sim, receptor)())
+    cells = made(sim, "PointNeuron", lambda: sim.Population(2, celltype))
+    if cells is None:
+        return
+    for parameter, default in {
+        **defaults_of(neuron), **{f"r.{k}": v for k, v in defaults_of(receptor).items() if k != "locations"}
+    }.items():
+        assert np.isclose(cells.get(parameter), default, rtol=1e-12, atol=0.0), parameter
+    recordable = [*MODELS[neuron]["recordable"], *(f"r.{state}" for state in MODELS[receptor]["initial_values"])]
+    assert [variable for variable in recordable if not cells.can_record(variable)] == []
+    for variable, state in MODELS[neuron]["initial_values"].items():
+        assert cells.find_units(variable) == state["unit"]
+    assert tuple(cells.receptor_types) == ("r",)
+    assert cells.injectable and cells.conductance_based is receptor.startswith("Cond")
 
 
-def means_the_same(ours: Any, theirs: Any) -> bool:
-    # None stands for the empty dictionary, list or Space that PyNN makes once and shares between calls.
-    if ours is None or ours == ():
-        return theirs is None or theirs == {} or theirs == ["unknown"] or theirs == ()
-    return type(ours) in (type(theirs), int, float) and ours == theirs
+def plastic(sim: Any, name: str) -> Any:
+    """A synapse type that has the rule of this name as a part, or is it."""
+    if name in TIMING_RULES:
+        return sim.STDPMechanism(timing_dependence=getattr(sim, name)())
+    if name in WEIGHT_DEPENDENCES:
+        return sim.STDPMechanism(weight_dependence=getattr(sim, name)())
+    return getattr(sim, name)()
 
 
-@pytest.mark.parametrize(("where", "text"), [(where, text) for where, texts in SIGNATURES.items() for text in texts])
-def test_a_signature_begins_with_that_of_pynn(where: str, text: str) -> None:
-    name = text[: text.index("(")]
-    ours = parameters_of(getattr(place(where), name))
-    theirs = parameters_of_text(text)
-    special = name.startswith("__")  # nobody gives the arguments of an operator by name
-    for mine, wanted in zip(ours, theirs, strict=False):
-        assert special or mine.name == wanted.name, f"{mine} where PyNN has {wanted}"
-        if wanted.default is not wanted.empty:
-            assert means_the_same(mine.default, wanted.default), f"{mine} where PyNN has {wanted}"
-    assert len(ours) >= len(theirs), f"{[p.name for p in theirs[len(ours):]]} are missing"
-    for mine in ours[len(theirs) :]:
-        assert mine.default is not mine.empty, f"{mine} is an addition and must be optional"
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", [*SYNAPSES, *WEIGHT_DEPENDENCES, *TIMING_RULES])
+def test_a_synapse_type(backend: str, name: str) -> None:
+    sim = set_up(backend)
+    cells = sim.Population(2, sim.IF_curr_exp())
+    ours = getattr(sim, name).default_parameters
+    assert {parameter: ours[parameter] for parameter in defaults_of(name)} == defaults_of(name)
+    synapse = plastic(sim, name)
+    projection = made(sim, name, lambda: sim.Projection(cells, cells, sim.OneToOneConnector(), synapse))
+    if projection is None:
+        return
+    for parameter, default in defaults_of(name).items():
+        wanted = 0.1 if default is None else default
+        found = projection.get(parameter, "list", with_address=False)
+        np.testing.assert_allclose(found, [wanted, wanted], rtol=1e-12, atol=0.0)
 
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_current_source(backend: str, name: str) -> None:
+    sim = set_up(backend)
+    cells = sim.Population(2, sim.IF_curr_exp())
+    source = getattr(sim, name)()
+    for parameter, default in defaults_of(name).items():
+        assert same(source.get_parameters()[parameter], default), parameter
+        assert same(getattr(source, parameter), default), parameter
+    cells.inject(source)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", CHANNELS)
+def test_an_ion_channel(backend: str, name: str) -> None:
+    """A part of a MultiCompartmentNeuron, of which no backend here can make a population."""
+    channel = getattr(importlib.import_module(f"pyNN.{backend}"), name)
+    assert channel.default_parameters == defaults_of(name)
+    assert set(channel().parameter_space.keys()) == set(defaults_of(name))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_both_names_of_the_groups_of_a_projection(backend: str, recwarn: pytest.WarningsRecorder) -> None:
+    sim = set_up(backend)
+    a, b = sim.Population(2, sim.IF_curr_exp()), sim.Population(3, sim.IF_curr_exp())
+    connector = sim.AllToAllConnector()
+    for projection in (
+        sim.Projection(presynaptic_neurons=a, postsynaptic_neurons=b, connector=connector),
+        sim.Projection(presynaptic_population=a, postsynaptic_population=b, connector=connector),
+    ):
+        assert (projection.pre, projection.post) == (a, b)
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_neurons_name_of_a_gap_junction(backend: str) -> None:
+    sim = set_up(backend)
+    cells = sim.Population(2, sim.HH_cond_exp())
+    connector, synapse, gap = sim.FromListConnector([(0, 1)]), sim.ElectricalSynapse(weight=0.1), "source_section.gap"
+    projection = made(
+        sim,
+        "ElectricalSynapse",
+        lambda: sim.Projection(cells, cells, connector, synapse, source=gap, receptor_type=gap),
+    )
+    if projection is not None:
+        assert projection.get("weight", "list") == [(0, 1, 0.1)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_arguments_of_an_assemblys_data(backend: str) -> None:
+    """PyNN's Assembly.get_data() has annotations where Population.get_data() has locations."""
+    sim = set_up(backend)
+    cells = sim.Assembly(sim.Population(2, sim.IF_curr_exp()), sim.Population(2, sim.IF_cond_exp()))
+    cells.record("spikes")
+    sim.run(1.0)
+    assert cells.get_data("spikes", True, False, {"trial": 3}).annotations["trial"] == 3
+    for group in (cells, cells.populations[0]):
+        with pytest.raises(CapabilityError, match="locations='soma'"):
+            group.get_data(locations="soma")
+
+
+def test_the_package_names_its_modules_and_imports_none_of_them() -> None:
+    code = "import sys, pyNN; print(set(pyNN.__all__) & {n.split('.')[1] for n in sys.modules if n[:5] == 'pyNN.'})"
+    assert output_of(code) == "set()"
+    modules = "common random recording errors space descriptions standardmodels parameters core morphology".split()
+    modules += ["serialization", "utility"]
+    assert output_of(f"from pyNN import *; print([globals()[name].__name__ for name in {modules}])") == str(
+        [f"pyNN.{name}" for name in modules]
+    )
+
+
+def output_of(code: str) -> str:
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+# --- the old names --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", INVENTORY["old_forms"], ids=lambda form: form["old"])
+def test_an_old_form_is_covered(form: dict[str, Any]) -> None:
+    """Each difference between 0.6 and 0.13 has lines in the table of old forms, which the tests of pyNN.compat walk."""
+    from pyNN.compat.table import TABLE
+
+    if "covered_because" in form:
+        assert form["covered_because"]
+    else:
+        assert [key for key in form["covered_by"] if key not in TABLE] == []
+
+
+BESIDES = ("ID.v_init", "sim.cells", "sim.IF_cond_exp.synapse_types", "sim.IF_cond_exp.default_parameters",
+           "Projection.randomizeWeights", "Projection.setDelays", "Projection.randomizeDelays", "Projection.getDelays",
+           "Projection.printDelays", "sim.FromFileConnector", "Projection.weights")  # fmt: skip
+"""Lines that belong to a form of another name."""
+
+
+def test_every_line_of_the_table_is_an_old_form() -> None:
+    from pyNN.compat.table import TABLE
+
+    listed = {key.split(" ")[0] for form in INVENTORY["old_forms"] for key in form.get("covered_by", ())}
+    assert {key.split(" ")[0] for key in TABLE} - listed - set(BESIDES) == set()
+
+
+# --- objects, bases and constants -----------------------------------------------------------------------------------
 
 ATTRIBUTES = {
     "population": """all_cells local_cells local_size first_id last_id size label annotations celltype structure
@@ -698,107 +737,6 @@ def test_attributes_of_an_object(backend: str, kind: str) -> None:
         getattr(objects[kind], name)  # an AttributeError names what is missing
 
 
-# --- models ---------------------------------------------------------------------------------------------------------
-
-_LIF = {"v_rest": (-65.0, "mV"), "cm": (1.0, "nF"), "tau_m": (20.0, "ms"), "tau_refrac": (0.1, "ms"),
-        "i_offset": (0.0, "nA"), "v_reset": (-65.0, "mV"), "v_thresh": (-50.0, "mV")}
-_REVERSAL = {"e_rev_E": (0.0, "mV"), "e_rev_I": (-70.0, "mV")}
-
-
-def _time_constants(excitatory: float, inhibitory: float) -> dict[str, tuple[float, str]]:
-    return {"tau_syn_E": (excitatory, "ms"), "tau_syn_I": (inhibitory, "ms")}
-
-
-_CURRENTS = {"v": (-65.0, "mV"), "isyn_exc": (0.0, "nA"), "isyn_inh": (0.0, "nA")}
-_CONDUCTANCES = {"v": (-65.0, "mV"), "gsyn_exc": (0.0, "uS"), "gsyn_inh": (0.0, "uS")}
-_BOTH = ("excitatory", "inhibitory")
-_DURATION = {"start": (0.0, "ms"), "duration": (1e10, "ms")}
-
-CELL_TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], tuple[str, ...], bool, bool]] = {
-    "IF_curr_exp": ({**_LIF, **_time_constants(5.0, 5.0)}, _CURRENTS, ["spikes", "v"], _BOTH, True, False),
-    "IF_curr_alpha": ({**_LIF, **_time_constants(0.5, 0.5)}, _CURRENTS, ["spikes", "v"], _BOTH, True, False),
-    "IF_curr_delta": (_LIF, {"v": (-65.0, "mV")}, ["spikes", "v"], _BOTH, True, False),
-    "IF_cond_exp": (
-        {**_LIF, **_time_constants(5.0, 5.0), **_REVERSAL},
-        _CONDUCTANCES,
-        ["spikes", "v", "gsyn_exc", "gsyn_inh"],
-        _BOTH,
-        True,
-        True,
-    ),
-    "IF_cond_alpha": (
-        {**_LIF, **_time_constants(0.3, 0.5), **_REVERSAL},
-        _CONDUCTANCES,
-        ["spikes", "v", "gsyn_exc", "gsyn_inh"],
-        _BOTH,
-        True,
-        True,
-    ),
-    "SpikeSourceArray": ({"spike_times": (Sequence([]), "ms")}, {}, ["spikes"], (), False, True),
-    "SpikeSourcePoisson": ({"rate": (1.0, "Hz"), **_DURATION}, {}, ["spikes"], (), False, True),
-    "SpikeSourcePoissonRefractory": (
-        {"rate": (1.0, "Hz"), "tau_refrac": (0.0, "ms"), **_DURATION}, {}, ["spikes"], (), False, True,
-    ),
-    "SpikeSourceGamma": (
-        {"alpha": (2, "dimensionless"), "beta": (1.0, "Hz"), **_DURATION}, {}, ["spikes"], (), False, True,
-    ),
-    "SpikeSourceInhGamma": (
-        {
-            "a": (Sequence([1.0]), "dimensionless"),
-            "b": (Sequence([1.0]), "s"),
-            "tbins": (Sequence([0.0]), "ms"),
-            **_DURATION,
-        },
-        {}, ["spikes"], (), False, True,
-    ),
-}
-"""Name -> parameters (default, unit), states (initial value, unit), recordable, receptors, injectable, conductance."""
-
-OTHER_MODELS: dict[str, dict[str, Any]] = {
-    "StaticSynapse": {"weight": 0.0, "delay": None},
-    "DCSource": {"amplitude": 1.0, "start": 0.0, "stop": 1e12},
-    "ACSource": {"amplitude": 1.0, "start": 0.0, "stop": 1e12, "frequency": 10.0, "offset": 0.0, "phase": 0.0},
-    "StepCurrentSource": {"amplitudes": Sequence([]), "times": Sequence([])},
-    "NoisyCurrentSource": {"mean": 0.0, "stdev": 1.0, "start": 0.0, "stop": 1e12, "dt": 0.1},
-}
-
-
-def same(ours: Any, theirs: Any) -> bool:
-    if isinstance(theirs, Sequence):
-        return isinstance(ours, Sequence) and np.array_equal(ours.value, theirs.value)
-    return bool(ours == theirs)
-
-
-def assert_same_values(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    assert set(ours) == set(theirs)
-    assert [name for name in theirs if not same(ours[name], theirs[name])] == []
-
-
-@pytest.mark.parametrize("name", CELL_TYPES)
-def test_a_cell_type(name: str) -> None:
-    celltype = getattr(importlib.import_module("pyNN.standardmodels.cells"), name)
-    parameters, states, recordable, receptors, injectable, conductance_based = CELL_TYPES[name]
-    assert_same_values(celltype.default_parameters, {k: v[0] for k, v in parameters.items()})
-    assert_same_values(celltype.default_initial_values, {k: v[0] for k, v in states.items()})
-    for variable, (_, unit) in {**parameters, **states}.items():
-        assert celltype.units[variable] == unit, variable
-    # What can be recorded besides is an addition (the currents of current-based cells).
-    assert [variable for variable in celltype.recordable if variable in recordable] == recordable
-    assert celltype.receptor_types == receptors
-    assert celltype.injectable is injectable
-    assert celltype.conductance_based is conductance_based
-    assert celltype.voltage_based_synapses is (name == "IF_curr_delta")
-    assert set(celltype.get_parameter_names()) == set(parameters)
-    assert all(celltype.has_parameter(parameter) for parameter in parameters)
-    assert celltype().can_record("spikes")
-
-
-@pytest.mark.parametrize("name", OTHER_MODELS)
-def test_a_synapse_type_or_current_source(name: str) -> None:
-    model: type[BaseModelType] = getattr(importlib.import_module("pyNN.reference"), name)
-    assert_same_values(model.default_parameters, OTHER_MODELS[name])
-
-
 def test_attributes_of_a_synapse_type() -> None:
     from pyNN.standardmodels.synapses import StaticSynapse
 
@@ -825,7 +763,22 @@ def test_bases_of_a_class_of_models(name: str) -> None:
     assert {c.__name__ for c in getattr(base, name).__mro__} >= set(SUBCLASSES[name])
 
 
-# --- constants ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "builtin"),
+    [
+        ("InvalidDimensionsError", ValueError),
+        ("InvalidParameterValueError", ValueError),
+        ("InvalidWeightError", ValueError),
+        ("NonExistentParameterError", KeyError),
+        ("NothingToWriteError", OSError),
+        ("RoundingWarning", Warning),
+    ],
+)
+def test_an_exception_is_caught_as_the_builtin_that_pynn_derives_it_from(name: str, builtin: type) -> None:
+    assert issubclass(getattr(importlib.import_module("pyNN.errors"), name), builtin)
+
+
+
 
 DISTRIBUTIONS = {
     "binomial": ("n", "p"),
@@ -841,58 +794,13 @@ DISTRIBUTIONS = {
     "vonmises": ("mu", "kappa"),
 }
 
-CONSTANTS: dict[str, Callable[[Any], bool]] = {
-    "pyNN.random.available_distributions": lambda v: {k: tuple(names) for k, names in v.items()} == DISTRIBUTIONS,
-    "pyNN.random.MAX_REDRAWS": lambda v: v == 1000,
-    "pyNN.recording.MPI_ROOT": lambda v: v == 0,
-    "pyNN.recording.files.DEFAULT_BUFFER_SIZE": lambda v: v == 10000,
-    "pyNN.space.Line.parameter_names": lambda v: tuple(v) == ("dx", "x0", "y", "z"),
-    "pyNN.space.Grid2D.parameter_names": lambda v: (
-        tuple(v) == ("aspect_ratio", "dx", "dy", "x0", "y0", "z", "fill_order")
-    ),
-    "pyNN.space.Grid3D.parameter_names": lambda v: (
-        tuple(v) == ("aspect_ratios", "dx", "dy", "dz", "x0", "y0", "z0", "fill_order")
-    ),
-    "pyNN.space.RandomStructure.parameter_names": lambda v: tuple(v) == ("boundary", "origin", "rng"),
-    "pyNN.space.Space.AXES": lambda v: (
-        {k: list(axes) for k, axes in v.items()}
-        == {"x": [0], "y": [1], "z": [2], "xy": [0, 1], "yz": [1, 2], "xz": [0, 2], "xyz": [0, 1, 2], None: [0, 1, 2]}
-    ),
-    "pyNN.projections.Projection.MULTI_SYNAPSE_OPERATIONS": lambda v: set(v) == {"last", "first", "sum", "min", "max"},
-    "pyNN.connectors.AllToAllConnector.parameter_names": lambda v: tuple(v) == ("allow_self_connections",),
-    "pyNN.connectors.ArrayConnector.parameter_names": lambda v: tuple(v) == ("array",),
-    "pyNN.connectors.CSAConnector.parameter_names": lambda v: tuple(v) == ("cset",),
-    "pyNN.connectors.CloneConnector.parameter_names": lambda v: tuple(v) == ("reference_projection",),
-    "pyNN.connectors.DistanceDependentProbabilityConnector.parameter_names": lambda v: (
-        tuple(v) == ("allow_self_connections", "d_expression")
-    ),
-    "pyNN.connectors.FixedNumberPreConnector.parameter_names": lambda v: tuple(v) == ("allow_self_connections", "n"),
-    "pyNN.connectors.FixedNumberPostConnector.parameter_names": lambda v: tuple(v) == ("allow_self_connections", "n"),
-    "pyNN.connectors.FixedTotalNumberConnector.parameter_names": lambda v: tuple(v) == ("allow_self_connections", "n"),
-    "pyNN.connectors.FixedProbabilityConnector.parameter_names": lambda v: (
-        tuple(v) == ("allow_self_connections", "p_connect")
-    ),
-    "pyNN.connectors.FromFileConnector.parameter_names": lambda v: tuple(v) == ("file", "distributed"),
-    "pyNN.connectors.FromListConnector.parameter_names": lambda v: tuple(v) == ("conn_list",),
-    "pyNN.connectors.IndexBasedProbabilityConnector.parameter_names": lambda v: (
-        tuple(v) == ("allow_self_connections", "index_expression")
-    ),
-    "pyNN.connectors.OneToOneConnector.parameter_names": lambda v: tuple(v) == (),
-    "pyNN.connectors.SmallWorldConnector.parameter_names": lambda v: (
-        tuple(v) == ("allow_self_connections", "degree", "rewiring", "n_connections")
-    ),
-}
+def test_the_distributions_and_their_parameters() -> None:
+    from pyNN.random import available_distributions
+
+    assert {name: tuple(parameters) for name, parameters in available_distributions.items()} == DISTRIBUTIONS
 
 
-@pytest.mark.parametrize("path", CONSTANTS)
-def test_a_constant(path: str) -> None:
-    parts = path.split(".")
-    for length in range(len(parts) - 1, 0, -1):
-        try:
-            thing = importlib.import_module(".".join(parts[:length]))
-        except ModuleNotFoundError:
-            continue
-        for name in parts[length:]:
-            thing = getattr(thing, name)
-        break
-    assert CONSTANTS[path](thing), thing
+def test_how_values_of_parallel_connections_are_combined() -> None:
+    from pyNN.projections import Projection
+
+    assert set(Projection.MULTI_SYNAPSE_OPERATIONS) == {"last", "first", "sum", "min", "max"}

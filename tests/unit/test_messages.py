@@ -183,7 +183,7 @@ NAMES = [
         lambda sim: setattr(sim.DCSource(), "amp", 0.5),
         ("DCSource has no parameter 'amp'.", "Valid parameters: amplitude, start, stop."),
     ),
-    _name("unit of a variable", lambda sim: cond(sim).find_units("w"), ("cells has no parameter 'w'.", "v_thresh")),
+    _name("unit of a variable", lambda sim: cond(sim).find_units("w"), ("cells has no variable 'w'.", "v_thresh")),
 ]
 
 
@@ -710,7 +710,7 @@ KINDS = [
     ),
     _projection(
         "a cell twice in an assembly",
-        lambda sim: (lambda cells: sim.Assembly(cells, cells[:2]))(cond(sim)),
+        lambda sim: (lambda cells: sim.Assembly(cells[:2], cells))(cond(sim)),
         "has cells that are in the assembly already",
         "views that do not overlap",
     ),

@@ -8,7 +8,6 @@ import pytest
 import quantities as pq
 
 from pyNN.errors import (
-    CapabilityError,
     ExpressionError,
     InvalidDimensionsError,
     InvalidParameterValueError,
@@ -315,8 +314,9 @@ def test_none_where_it_is_the_default():
     assert Synapse().parameter_space["delay"].base_value is None
     assert Synapse(delay=2.0).parameter_space["delay"].base_value == 2.0
     assert Synapse(delay=None).parameter_space["delay"].is_homogeneous
+    assert Synapse(weight=None).parameter_space["weight"].base_value == Synapse.default_parameters["weight"]
     with pytest.raises(InvalidParameterValueError, match="'weight' needs a number"):
-        Synapse(weight=None)
+        Synapse().parameter_space.update(weight=None)
 
 
 def test_expressions_are_for_connections():
@@ -444,6 +444,12 @@ def test_random_operands_of_one_expression_are_independent():
     assert np.var(lower_values(both, 5000, 1)) == pytest.approx(1 / 6, rel=0.1)
 
 
+def test_a_native_rng_is_a_stream_of_the_simulation():
+    first, again, other = (lower_values(uniform(NativeRNG(seed)), 50, 1) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert len({*first, *other}) == 100 and not np.array_equal(first, lower_values(uniform(NativeRNG(1)), 50, 2))
+
+
 def test_a_users_own_rng_is_asked_in_sequence():
     class Counter(AbstractRNG):
         def next(self, n=None, distribution=None, parameters=None, mask=None):
@@ -464,7 +470,6 @@ def test_a_users_own_rng_is_asked_in_sequence():
         (lambda i: "a", InvalidParameterValueError, "not .only. numbers"),
         (lambda i: i / i, InvalidParameterValueError, "NaN"),
         ("2*d", ExpressionError, "a cell has none"),
-        (uniform(NativeRNG(1)), CapabilityError, "native=True"),
         (3 * pq.mV, UnitsError, "has a unit"),
         (np.nan, InvalidParameterValueError, "NaN"),
     ],

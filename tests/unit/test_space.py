@@ -242,3 +242,8 @@ def test_parameters_representation_equality():
 def test_bad_structures_and_shapes(kind, arguments, match):
     with pytest.raises(InvalidParameterValueError, match=match):
         kind(**arguments)
+
+
+@pytest.mark.parametrize("structure", [Grid2D(aspect_ratio=2.0), Grid3D(), Grid2D(fill_order="random")])
+def test_a_grid_of_no_cells_is_empty(structure):
+    assert structure.generate_positions(0).shape == (3, 0)

@@ -21,7 +21,7 @@ from pyNN.connectors import (
     IndexBasedProbabilityConnector,
     SmallWorldConnector,
 )
-from pyNN.errors import CapabilityError, ConnectorError
+from pyNN.errors import ConnectorError
 from pyNN.random import NativeRNG, NumpyRNG, RandomDistribution
 
 ALPHA = 0.001
@@ -394,10 +394,11 @@ def test_what_is_no_expression_function_or_generator_is_refused():
         SmallWorldConnector(1, 1.1)
 
 
-def test_a_native_generator_is_not_possible_here():
-    for connector in (FixedProbabilityConnector(0.5, rng=NativeRNG(1)), FixedNumberPreConnector(5, rng=NativeRNG(1))):
-        with pytest.raises(CapabilityError, match="NativeRNG"):
-            connector.connections(request())
+def test_a_native_generator_stands_for_the_keyed_streams():
+    for rule, argument in ((FixedProbabilityConnector, 0.5), (FixedNumberPreConnector, 5)):
+        native, none = (rule(argument, rng=rng).connections(request()) for rng in (NativeRNG(1), None))
+        np.testing.assert_array_equal(native.pre, none.pre)
+        np.testing.assert_array_equal(native.post, none.post)
 
 
 def test_a_generator_that_differs_between_processes_is_refused_where_all_draw_together():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -440,26 +439,3 @@ def test_an_assembly_is_one_block_with_channels_side_by_side(sim: Simulation) ->
     assert len(assembly_block(parts, "all", "").segments) == 1
     with pytest.raises(RecordingError, match="IF_cond_exp;SpikeSourceArray"):
         assembly_block(parts, "all", "", variables="u")
-
-
-def test_getting_much_data_is_fast(sim: Simulation, monkeypatch: Any) -> None:
-    """0.1 s for 500 cells x 4001 samples, and for 4000 trains: bounds that leave a slow machine a factor of about 3."""
-    recorder = Recorder(sim, Cells(size=4000))
-    values = np.random.default_rng(1).normal(size=(4001, 500))
-    steps = np.sort(np.random.default_rng(2).integers(1, 4001, 100_000))
-    fired = np.random.default_rng(3).integers(0, 4000, 100_000)
-    monkeypatch.setattr(sim, "collect", lambda spec: values if spec.variable == "v" else Spikes(steps, fired))
-    recorder.record("v", np.arange(500))
-    recorder.record("spikes")
-    sim.current_step = 4000
-
-    def shortest(variable: str) -> float:
-        durations = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            recorder.get(variable)
-            durations.append(time.perf_counter() - begin)
-        return min(durations)
-
-    assert shortest("v") < 0.1
-    assert shortest("spikes") < 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pyNN.errors import FileFormatError
+from pyNN.errors import FileFormatError, MissingPackageError
 from pyNN.recording import files
 
 COLUMNS = ["i", "j", "weight"]
@@ -116,8 +117,39 @@ def test_hdf5_is_a_plain_array_with_attributes(tmp_path: Path) -> None:
     assert files.have_hdf5 is True
 
 
+def test_without_h5py_the_pip_line_is_given(tmp_path: Path, monkeypatch: Any) -> None:
+    files.HDF5ArrayFile(tmp_path / "x.h5", "w").write(DATA, {})
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    for use in (files.HDF5ArrayFile(tmp_path / "x.h5").read, lambda: files.HDF5ArrayFile("y", "w").write(DATA, {})):
+        with pytest.raises(MissingPackageError, match=r"h5py.*pip install 'pynn-core\[formats\]'"):
+            use()
+
+
 def test_a_file_can_be_renamed(tmp_path: Path) -> None:
     target = files.NumpyBinaryFile(tmp_path / "a.npz", "w")
     target.write(DATA, {})
     target.rename(tmp_path / "b.npz")
     np.testing.assert_array_equal(files.NumpyBinaryFile(tmp_path / "b.npz").read(), DATA)
+
+
+def test_a_damaged_file_is_refused_by_every_reader(tmp_path):
+    for kind, content in (
+        (files.StandardTextFile, b"# a = 1\n\xff\xfe"),
+        (files.NumpyBinaryFile, b""),
+        (files.NumpyBinaryFile, b"PK\x03\x04 and no archive"),
+        (files.HDF5ArrayFile, b"\x89HDF\r\n\x1a\n"),
+    ):
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        for read in (kind(path).read, kind(path).get_metadata):
+            with pytest.raises(FileFormatError, match="file' is not"):
+                read()
+    np.save(tmp_path / "array.npy", np.arange(3.0))
+    with pytest.raises(FileFormatError, match="not a NumPy archive"):
+        files.NumpyBinaryFile(tmp_path / "array.npy").read()
+    np.savez(tmp_path / "other.npz", data=np.arange(3.0), metadata=np.arange(3))
+    with pytest.raises(FileFormatError, match=r"pairs of a name and a value.*\(3,\)"):
+        files.NumpyBinaryFile(tmp_path / "other.npz").get_metadata()
+    (tmp_path / "cut.pkl").write_bytes(pickle.dumps(([1.0], {}))[:-3])
+    with pytest.raises(FileFormatError, match="not a pickle that can be read"):
+        files.PickleFile(tmp_path / "cut.pkl", allow_pickle=True).read()

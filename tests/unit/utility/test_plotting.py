@@ -164,6 +164,39 @@ def test_comparison_plot_lays_segments_over_each_other() -> None:
         comparison_plot([neo.Segment()], ["empty"])
 
 
+def test_the_colour_bar_stands_beside_its_image_whatever_the_other_panels_need() -> None:
+    figure = Figure(Panel(signal(), data_labels=["a long label"]), Panel(np.eye(3), data_labels=["Weight (µS)"]))
+    figure.fig.canvas.draw()
+    trace, image = axes_of(figure)[:2]
+    bar = image.child_axes[0]
+    assert bar.get_ylabel() == "Weight (µS)"
+    gap = bar.get_position().x0 - image.get_position().x1
+    assert 0.0 < gap < 0.02  # as a part of the figure's width
+    assert image.get_position().width == pytest.approx(trace.get_position().width)
+
+
+def test_dots_of_a_large_raster_are_the_smaller_the_more_there_are() -> None:
+    def size(cells: int, spikes: int) -> float:
+        trains = [neo.SpikeTrain(np.linspace(0, 9, spikes), t_stop=10.0, units="ms") for _ in range(cells)]
+        (line,) = axes_of(Figure(Panel(trains)))[0].lines
+        assert line.get_marker() == "."
+        return float(line.get_markersize())
+
+    sizes = [size(50, spikes) for spikes in (1, 20, 1000)]
+    assert sizes[0] > sizes[1] > sizes[2] >= 1.0
+
+
+def test_an_isi_histogram_says_what_it_counts() -> None:
+    (axes,) = axes_of(Figure(Panel(isi_histogram(segment()))))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Inter-spike interval (ms)", "Count")
+
+
+def test_a_fitted_curve_can_be_left_away() -> None:
+    table = DataTable([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
+    table.fit_curve(lambda x, a, b: a * x + b, [1.0, 0.0])
+    assert [len(axes_of(Figure(Panel(table, show_fit=show)))[0].lines) for show in (True, False)] == [2, 1]
+
+
 def test_connection_plot_draws_the_matrix() -> None:
     weights = np.array([[0.1, 0.0, np.nan], [np.nan, -0.2, 0.3]])
     projection = SimpleNamespace(get=lambda name, format: weights)

@@ -323,7 +323,7 @@ def test_a_file_that_is_no_population_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FileFormatError, match="was not written by save_population"):
             utility.load_population(path, SIM)
     path.write_text(json.dumps({"format": "pyNN population 1", "celltype": "setup"}))
-    with pytest.raises(FileFormatError, match="cells of type 'setup'"):
+    with pytest.raises(FileFormatError, match="size must be of the type int, not None"):
         utility.load_population(path, SIM)
     cells = Cells(1, Cell(tau_m=object(), spike_times=1.0))
     with pytest.raises(InvalidParameterValueError, match="cannot be saved as JSON"):
