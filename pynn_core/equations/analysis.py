@@ -12,6 +12,8 @@ import ast
 import dataclasses
 import json
 import keyword
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +33,8 @@ OLD = "_old_"
 DOT = "__"
 """What a dot in a name becomes in generated code and in the expressions of an analysis."""
 TIME_STEP = "dt"
+_LARGEST_SHIFT = 100.0
+"""Exponentials that differ by a factor of more than exp of this are computed each."""
 RESERVED = (INJECTED, WEIGHT, "dt", "t", "where", "logical_not", *keyword.kwlist)
 
 
@@ -58,6 +62,8 @@ class Analysis:
     """Values that stay the same within a step: (name, expression in coefficients and injected current)."""
     increments: dict[str, str] = field(default_factory=dict)
     """Increment of each state over a step, dt*f; only where some states are nonlinear."""
+    common: list[tuple[str, str]] = field(default_factory=list)
+    """Exponentials that several increments share: (name, expression); computed once at each evaluation."""
     arrivals: list[tuple[str, int, str]] = field(default_factory=list)
     """(state, receptor, factor): the state grows by factor times the sum of weights that arrived."""
     threshold: str = ""
@@ -116,7 +122,8 @@ class Analysis:
     @classmethod
     def from_json(cls, text: str) -> Analysis:
         data = json.loads(text)
-        for name in ("matrix", "drive", "injection", "coefficients", "inputs", "arrivals", "reset", "derived"):
+        pairs = ("matrix", "drive", "injection", "coefficients", "inputs", "common", "arrivals", "reset", "derived")
+        for name in pairs:
             data[name] = [tuple(row) for row in data[name]]
         return cls(**data)
 
@@ -287,6 +294,7 @@ class _Analyser:
         self.formulas: dict[str, Any] = {}
         self.coefficients: dict[Any, str] = {}
         self.inputs: dict[Any, str] = {}
+        self.common: dict[str, Any] = {}
         self.integrated = [name for name in self.states if name not in text.derived]
         self.derivatives = {name: self._derivative(name) for name in self.integrated}
 
@@ -306,6 +314,8 @@ class _Analyser:
             within_step=self.definition.threshold_within_step,
         )
         if analysis.nonlinear:
+            self._share_exponentials()
+            analysis.common = [(name, self._print_rate(self._hoist(e))) for name, e in self.common.items()]
             analysis.increments = {s: self._increment(s, analysis.nonlinear) for s in self.integrated}
         analysis.arrivals = self._arrivals()
         if self.text.threshold is not None:
@@ -462,7 +472,7 @@ class _Analyser:
 
     def _varying(self) -> set[Any]:
         old = (OLD + name for name in self.integrated)
-        return {self._plain(n) for n in (*self.integrated, *old, INJECTED, WEIGHT, RANDOM)}
+        return {self._plain(n) for n in (*self.integrated, *old, *self.common, INJECTED, WEIGHT, RANDOM)}
 
     def _linear_states(self) -> list[str]:
         members = [name for name in self.integrated if name not in self._interrupted()]
@@ -508,13 +518,54 @@ class _Analyser:
 
     # -- the rest
 
+    def _share_exponentials(self) -> None:
+        """Replace exponentials whose arguments differ by a sign and a number by one, computed once.
+
+        exp(s*x + d) is exp(d)*exp(x)**s. The exponentials are most of what channels cost.
+        """
+        sympy = self.sympy
+        exprel = sympy.Function("exprel")
+        groups: list[tuple[Any, list[tuple[Any, int, float]]]] = []
+        calls = set().union(*(d.atoms(sympy.exp, exprel) for d in self.derivatives.values()))
+        for call in sorted(calls, key=str):
+            argument = sympy.expand(call.args[0])
+            if not argument.free_symbols & self._varying():
+                continue
+            for base, members in groups:
+                shifts = [(sign, sympy.expand(argument - sign * base)) for sign in (1, -1)]
+                found = [(sign, float(d)) for sign, d in shifts if d.is_number and abs(float(d)) < _LARGEST_SHIFT]
+                if found:
+                    members.append((call, *found[0]))
+                    break
+            else:
+                groups.append((argument, [(call, 1, 0.0)]))
+        new = {}
+        for base, members in groups:
+            if len(members) == 1:
+                continue
+            name = f"_x{len(self.common)}"
+            self.common[name] = sympy.exp(base)
+            for call, sign, shift in members:
+                value = sympy.Symbol(name, real=True) ** sign
+                value = value if shift == 0.0 else sympy.Float(math.exp(shift)) * value
+                argument = call.args[0]
+                new[call] = value if call.func is sympy.exp else sympy.Function("exprel_of")(argument, value)
+        self.derivatives = {name: self._inverted(d.xreplace(new)) for name, d in self.derivatives.items()}
+
+    def _inverted(self, derivative: Any) -> Any:
+        """With 1/exprel(x), which is x/(exp(x) - 1), as one function, which divides once instead of twice."""
+        function = self.sympy.Function
+        names = {"exprel": "inverse_exprel", "exprel_of": "inverse_exprel_of"}
+        found = [p for p in derivative.atoms(self.sympy.Pow) if p.exp == -1 and p.base.func.__name__ in names]
+        return derivative.xreplace({p: function(names[p.base.func.__name__])(*p.base.args) for p in found})
+
     def _increment(self, state: str, nonlinear: list[str]) -> str:
         """dt*f of a state, arranged so that little is left to compute per cell and stage."""
         dt = self.sympy.Symbol("dt", real=True)
         derivative = self.derivatives[state] * dt
         varying = sorted(self._varying() & derivative.free_symbols, key=str)
-        if not derivative.is_polynomial(*varying):
-            return self._print(self._hoist(derivative, with_inputs=True))
+        if not derivative.is_polynomial(*varying) or derivative.free_symbols & set(map(self._plain, self.common)):
+            return self._print_rate(self._hoist(derivative, with_inputs=True))
         unknowns = [self._plain(n) for n in nonlinear]
         polynomial = self.sympy.Poly(self.sympy.expand(derivative), *unknowns)
         terms = []
@@ -583,6 +634,10 @@ class _Analyser:
     def _coefficient(self, expression: Any) -> Any:
         name = self.coefficients.setdefault(expression, f"_k{len(self.coefficients)}")
         return self.sympy.Symbol(name, real=True)
+
+    def _print_rate(self, expression: Any) -> str:
+        """Text in which divisions by numbers are multiplications, which take a fraction of their time."""
+        return re.sub(r"/\((\d+\.0)\)", r"*(1.0/\1)", self._print(expression))
 
     def _print(self, expression: Any) -> str:
         return str(_printer().doprint(expression))

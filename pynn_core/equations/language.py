@@ -60,6 +60,9 @@ CONSTANTS = ("pi", "e")
 UNIT_NAMES = tuple("V mV uV s ms us A uA nA pA F uF nF pF S uS nS Hz kHz".split())
 """Units that may stand in an expression, as in 2*mV; a parameter or state of the same name comes first."""
 
+MAX_DEPTH = 150
+"""Of the syntax tree of an expression: what walks it calls itself for each level, and Python allows some 1000 calls."""
+
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?"
@@ -239,10 +242,27 @@ def _expression(text: str, line: Line, column: int) -> Expression:
         tree = ast.parse(f"({text})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         place = max((getattr(error, "offset", None) or 2) - 2, 0)
-        line.fail(f"'{text.strip()}' is not an expression ({error.args[0]}).", column + min(place, len(text) - 1))
+        reason = error.args[0] if error.args else type(error).__name__
+        line.fail(f"'{text.strip()}' is not an expression ({reason}).", column + min(place, len(text) - 1))
+    if _is_too_deep(tree):
+        line.fail(
+            f"this expression is nested more than {MAX_DEPTH} deep (a sum of that many terms is, too). Give parts of "
+            "it a name: 'x = expression : unit'.",
+            column,
+            len(text),
+        )
     expression = Expression(_Dots().visit(tree), line, column)
     _check_node(expression, expression.tree)
     return expression
+
+
+def _is_too_deep(tree: ast.AST) -> bool:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
 
 
 class _Dots(ast.NodeTransformer):

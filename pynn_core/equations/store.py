@@ -23,7 +23,10 @@ from pyNN.models import Definition
 
 logger = logging.getLogger("PyNN")
 
-_SOURCES = ("language", "dimensions", "arrays", "analysis", "methods", "kernels")
+_SOURCES = (
+    "language", "dimensions", "arrays", "analysis", "methods", "program", "functions", "refinement", "lockstep",
+    "kernels",
+)  # fmt: skip
 # Numba compares a module's modification time with that of its stored machine code. With the same time in every copy,
 # two processes that write the same module at once do not invalidate each other's code.
 _MODIFICATION_TIME = 1_000_000_000

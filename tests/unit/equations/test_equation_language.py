@@ -119,3 +119,12 @@ def test_weights_must_add_up(on_spike):
 def test_a_formula_that_depends_on_itself_is_refused():
     with pytest.raises(EquationError, match="depends on itself"):
         analysis.analyse(model(equations="dv/dt = a/tau : mV\na = b : mV\nb = a : mV"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-" * 3000 + "v", "v+" * 3000 + "v", "(" * 3000 + "v" + ")" * 3000, "v" + ".x" * 2000],
+)
+def test_an_expression_that_is_nested_too_deeply_is_refused(text):
+    with pytest.raises(EquationError, match=r"model, refractory, line 1"):
+        language.parse_value(text, "model", "refractory")
