@@ -262,6 +262,8 @@ def numba_source(program: Program, per_cell: bool) -> str:
             crossed = ["_crossed = _flags[_i] != 0"]
         second = [*common, *load_arrivals, *(f"_n_{name} = _scratch{i}[_i]" for i, name in own), *crossed,
                   *load_coefficients(" ".join(completion)), "_active = _refractory <= 0.0", *completion, *store, *clear]
+        sliced = "[:, _first:_last]"
+        own_cells = [f"_x{sliced}", f"_scratch{sliced}", "_refractories", "_injected", "_c" + per_cell * sliced]
         refined = [
             "    if _redo != 0:",
             "        for _i in range(_n):",
@@ -273,7 +275,7 @@ def numba_source(program: Program, per_cell: bool) -> str:
             "    _redo = 0",
             "    for _i in range(_n):",
             *(f"        {line}" for line in first),
-            *(refined if program.refinement else ["    integrate(_n, _x, _scratch, _refractories, _injected, _c)"]),
+            *(refined if program.refinement else [f"    integrate(_n, {', '.join(own_cells)})"]),
             "    for _i in range(_n):",
             *(f"        {line}" for line in second),
         ]
