@@ -487,7 +487,8 @@ def test_a_run_in_pieces_is_one_run(plan: Plan, pieces: int) -> None:
 @settings(max_examples=10 * FACTOR)
 @given(plans(kinds=LINEAR), st.integers(2, 5))
 def test_a_run_in_pieces_is_one_run_on_nest(plan: Plan, pieces: int) -> None:
-    assert_same(outcome("nest", plan, pieces), outcome("nest", plan))
+    # NEST adds up the currents of its devices in another order where a run begins anew: that is the last bit.
+    assert_same(outcome("nest", plan, pieces), outcome("nest", plan), potential_mv=1e-12)
 
 
 # Spikes and noise that are drawn differ from trial to trial, so there are none here.
