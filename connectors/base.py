@@ -50,6 +50,8 @@ class ConnectionRequest:
     """Post indices whose connections are wanted; None means all."""
     compiled: bool = True
     """Whether to use compiled loops; the connections are the same without."""
+    threads: int = 1
+    """Threads that draw rows at the same time; the connections are the same for any number."""
     progress: Callable[[float], None] | None = None
     """Is told the fraction done."""
     rank: int = 0

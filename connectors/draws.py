@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyNN.connectors.base import PAIRS_A_BLOCK, ConnectionRequest, Connector, FloatArray, IntArray
 from pyNN.errors import ConnectorError
 from pyNN.random import AbstractRNG, NativeRNG, NumpyRNG, RandomDistribution
-from pyNN.random.streams import derive_key, log, uniforms
+from pyNN.random.streams import derive_key, log, mapped, uniforms
 
 Int32Array = NDArray[np.int32]
 Report = Callable[[float], None]
@@ -172,8 +172,13 @@ def sampled_rows(
     """
     draw = _sample_compiled if request.compiled else _sample_numpy
     parts = []
-    for part in blocks(rows.size, max(1, int(numbers.max(initial=0)))):
-        parts.append(draw(key, rows[part], width, numbers[part], forbidden[part], with_replacement))
+    places = list(blocks(rows.size, max(1, int(numbers.max(initial=0)))))
+
+    def drawn(part: slice) -> Int32Array:
+        return draw(key, rows[part], width, numbers[part], forbidden[part], with_replacement)
+
+    for part, columns in zip(places, mapped(drawn, places, request.threads), strict=True):
+        parts.append(columns)
         report(part.stop / rows.size)
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 

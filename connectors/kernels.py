@@ -18,7 +18,7 @@ _SCAN_RATIO = 256
 """A set of bits is scanned word by word, unless it is sparser than one in this many: then its members are sorted."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def skip_rows(
     key: Any, rows: Any, forbidden: Any, width: int, log_q: float, first: int, columns: Any, counts: Any
 ) -> tuple[int, int]:  # pragma: no cover - compiled
@@ -49,13 +49,13 @@ def skip_rows(
     return rows.size, filled
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _lowest_bit(word: Any) -> int:  # pragma: no cover - compiled
     """Number of the lowest bit that is set: its product with a de Bruijn sequence has that in its upper six bits."""
     return int(_BIT_OF[((word & (~word + _ONE)) * _DE_BRUIJN) >> _58])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sample_rows(
     key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any
 ) -> None:  # pragma: no cover - compiled
@@ -110,7 +110,7 @@ def sample_rows(
                     filled += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def choose_rows(
     key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any
 ) -> None:  # pragma: no cover - compiled
@@ -145,7 +145,7 @@ def choose_rows(
                 times[c] = 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def transpose(rows: Any, columns: Any, width: int, new_rows: Any, new_columns: Any) -> None:  # pragma: no cover
     """Pairs sorted by row and column, sorted by column and row instead."""
     starts = np.zeros(width + 1, dtype=np.int64)

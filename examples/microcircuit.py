@@ -29,6 +29,8 @@ sim, options = get_simulator(
     ("--input", "background from outside: 'poisson' or 'dc'", {"default": "poisson", "choices": ["poisson", "dc"]}),
     ("--duration", "biological time in ms", {"type": float, "default": 300.0}),
     ("--seed", "seed of connections, initial values and Poisson sources", {"type": int, "default": 55}),
+    ("--threads", "threads of the simulator; spikes are the same for any number", {"type": int, "default": 1}),
+    ("--weights", "how weights are kept on the reference backend: 'float64', 'float32'", {"default": None}),
     ("--figure", "file for a figure of spikes and rates", {"default": None}),
 )
 
@@ -77,7 +79,8 @@ compensation = 1e-3 * CELL["tau_syn_E"] * (1.0 - root) * full_input  # nA
 
 timer = Timer()
 timer.start()
-sim.setup(timestep=DT, min_delay=DT, max_delay=10.0, rng_seed=options.seed)
+extra = {"weights": options.weights} if options.weights else {}
+sim.setup(timestep=DT, min_delay=DT, max_delay=10.0, rng_seed=options.seed, threads=options.threads, **extra)
 # Delays are drawn, and then rounded to the grid; that is how the model is defined.
 warnings.simplefilter("ignore", RoundingWarning)
 rng = NumpyRNG(seed=options.seed)
@@ -111,7 +114,7 @@ for i, target in enumerate(populations):
         sim.Projection(
             source,
             target,
-            sim.FixedTotalNumberConnector(number, with_replacement=True, rng=rng),
+            sim.FixedTotalNumberConnector(number, with_replacement=True),
             sim.StaticSynapse(weight=weight, delay=delay),
             receptor_type="excitatory" if kind == "E" else "inhibitory",
         )

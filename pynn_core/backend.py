@@ -66,6 +66,8 @@ class Capabilities:
     """Names of spike sources for which the backend has a generator of its own."""
     smaller_delay_after_run: bool = True
     """Whether a projection added after a run may have a delay under the smallest so far."""
+    builds_early: bool = False
+    """Whether large projections are built while the network is still described, which saves memory."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """What it cannot do: feature -> reason. Shown by `pynn backends` and in the docs."""
 

@@ -30,10 +30,12 @@ from pyNN.parameters import (
     lower_sequences,
     lower_values,
 )
-from pyNN.random import RandomDistribution
-from pyNN.random.streams import derive_key
+from pyNN.random import NumpyRNG, RandomDistribution
+from pyNN.random.streams import derive_key, mapped
 from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
+_PIECE = 1 << 16
+"""Connections that are looked at together where intermediate arrays would otherwise need much memory."""
 _ON_GRID = 1e-6
 """A time that is within this fraction of a step of the grid is on it: it is a rounding error of the script's."""
 
@@ -182,14 +184,17 @@ class Pairs:
         shape: tuple[int, int],
         distances: Callable[[Any, Any], FloatArray],
         projection: Any = None,
+        threads: int = 1,
     ) -> None:
         self.pre = np.asarray(pre)
         self.post = np.asarray(post)
         self.shape = shape
         self.projection = projection
+        self.threads = threads
         self._distances = distances
         self._d: FloatArray | None = None
         self._ordinals: NDArray[np.int32] | None = None
+        self._starts: IntArray | None = None
 
     @property
     def size(self) -> int:
@@ -215,9 +220,27 @@ class Pairs:
             self._ordinals = np.cumsum(ordinals, out=ordinals)
         return self._ordinals
 
+    def drawn(self, distribution: RandomDistribution, key: int) -> FloatArray:
+        """A random number for each connection. Pieces that fit in a processor's cache are drawn one after the other."""
+        keyed = distribution.rng is None or type(distribution.rng) is NumpyRNG
+        if self.size <= _PIECE or not keyed:
+            return np.asarray(draw_values(distribution, self.post, self.ordinals, key), dtype=float)
+        if self._starts is None:
+            self._starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1, dtype=self.post.dtype))
+        starts, values = self._starts, np.empty(self.size)
+
+        def draw(first: int) -> None:
+            post = self.post[first : first + _PIECE]
+            ordinals = np.arange(first, first + len(post)) - starts[post]
+            values[first : first + _PIECE] = draw_values(distribution, post, ordinals, key)
+
+        for _ in mapped(draw, range(0, self.size, _PIECE), self.threads):
+            pass
+        return values
+
     def forget(self) -> None:
         """Free the memory of distances and ordinals; they are computed again when they are needed again."""
-        self._d = self._ordinals = None
+        self._d = self._ordinals = self._starts = None
 
 
 def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:
@@ -258,7 +281,7 @@ def _synaptic(name: str, value: Any, pairs: Pairs, key: int) -> Any:
                 result = operation(result, operand)
         return result
     if isinstance(value, RandomDistribution):
-        return draw_values(value, pairs.post, pairs.ordinals, key)
+        return pairs.drawn(value, key)
     if isinstance(value, str):
         value = Expression(value, ("d",))
     if isinstance(value, Expression):
@@ -299,34 +322,51 @@ def lower_delays(
     times = np.asarray(lower_synaptic("delay", value, pairs, key))
     if times.size and not np.isfinite(times).all():
         raise InvalidDelayError(f"{label}: a delay must be a finite number of ms.")
-    steps = np.floor(times / dt + 0.5 + 1e-9)
-    if times.size:
-        smallest, largest = float(np.min(times)), float(np.max(times))
-        if np.min(steps) < 1:
-            raise InvalidDelayError(
-                f"{label}: a delay of {smallest:g} ms is under the time step. Delays must be at least {dt:g} ms: make "
-                "them longer, or say setup(timestep=...) with a smaller step."
-            )
-        if lowest is not None and np.min(steps) < lowest:
-            raise InvalidDelayError(
-                f"{label}: a delay of {smallest:g} ms is under min_delay = {lowest * dt:g} ms, which setup() was "
-                f"given. Say setup(min_delay={smallest:g}) or min_delay='auto', or make the delay longer."
-            )
-        if highest is not None and np.max(steps) > highest:
-            raise InvalidDelayError(
-                f"{label}: a delay of {largest:g} ms is over max_delay = {highest * dt:g} ms, which setup() was given. "
-                f"Say setup(max_delay={largest:g}) or max_delay='auto', or make the delay shorter."
-            )
-        off_grid = np.abs(times / dt - steps)
-        if np.max(off_grid) > _ON_GRID * max(1.0, float(np.max(steps))):
-            k = int(np.argmax(off_grid))
-            warnings.warn(
-                f"{label}: delays are rounded to multiples of the time step, {dt:g} ms: "
-                f"{float(times.flat[k]):g} ms becomes {float(steps.flat[k]) * dt:g} ms.",
-                RoundingWarning,
-                stacklevel=user_stacklevel(),
-            )
-    return int(steps) if steps.ndim == 0 else steps.astype(np.int32)
+    if not times.size:
+        return np.zeros(times.shape, dtype=np.int32)
+    smallest, largest = float(np.min(times)), float(np.max(times))
+    first, last = round_to_steps(smallest, dt), round_to_steps(largest, dt)
+    if first < 1:
+        raise InvalidDelayError(
+            f"{label}: a delay of {smallest:g} ms is under the time step. Delays must be at least {dt:g} ms: make "
+            "them longer, or say setup(timestep=...) with a smaller step."
+        )
+    if lowest is not None and first < lowest:
+        raise InvalidDelayError(
+            f"{label}: a delay of {smallest:g} ms is under min_delay = {lowest * dt:g} ms, which setup() was "
+            f"given. Say setup(min_delay={smallest:g}) or min_delay='auto', or make the delay longer."
+        )
+    if highest is not None and last > highest:
+        raise InvalidDelayError(
+            f"{label}: a delay of {largest:g} ms is over max_delay = {highest * dt:g} ms, which setup() was given. "
+            f"Say setup(max_delay={largest:g}) or max_delay='auto', or make the delay shorter."
+        )
+    steps, worst, where = _on_grid(times, dt)
+    if worst > _ON_GRID * max(1.0, float(last)):
+        given = float(times.flat[where])
+        warnings.warn(
+            f"{label}: delays are rounded to multiples of the time step, {dt:g} ms: "
+            f"{given:g} ms becomes {round_to_steps(given, dt) * dt:g} ms.",
+            RoundingWarning,
+            stacklevel=user_stacklevel(),
+        )
+    return int(steps) if steps.ndim == 0 else steps
+
+
+def _on_grid(times: NDArray[np.float64], dt: float) -> tuple[NDArray[np.int32], float, int]:
+    """Whole steps for times in ms; the greatest rounding error in steps, and where it is."""
+    steps = np.empty(times.shape, dtype=np.int32)
+    flat, result = times.reshape(-1), steps.reshape(-1)
+    worst, where = -1.0, 0
+    for begin in range(0, flat.size, _PIECE):
+        exact = flat[begin : begin + _PIECE] / dt
+        rounded = np.floor(exact + 0.5 + 1e-9)
+        result[begin : begin + _PIECE] = rounded
+        errors = np.abs(np.subtract(exact, rounded, out=exact), out=exact)
+        k = int(np.argmax(errors))
+        if errors[k] > worst:
+            worst, where = float(errors[k]), begin + k
+    return steps, worst, where
 
 
 def check_weights(weights: Any, receptor_name: str, receptor: Receptor, label: str, safe: bool = True) -> None:

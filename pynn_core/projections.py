@@ -232,6 +232,7 @@ class Projection:
             post_label=self.post.label,
             label=self.label,
             compiled=simulation.compiles(self.pre.size * self.post.size),
+            threads=simulation.settings.threads,
             projection_object=self,
             rank=simulation.comm.rank,
         )
@@ -261,7 +262,7 @@ class Projection:
             request = self._request()
             request.progress = lambda fraction: progress(100.0 * fraction)
             connections = self.connector.make(request)
-        pairs = Pairs(connections.pre, connections.post, self.shape, self._distances, self)
+        pairs = self._pairs_of(connections.pre, connections.post)
         self._pairs = pairs
         space = self.synapse_type.parameter_space
         settings = self._owner.settings
@@ -345,20 +346,29 @@ class Projection:
 
     # --- looking -----------------------------------------------------------------------------------------------
 
+    def _pairs_of(self, pre: Any, post: Any) -> Pairs:
+        return Pairs(pre, post, self.shape, self._distances, self, self._owner.settings.threads)
+
     def forget_drawn(self) -> None:
-        """A simulator that draws the connections itself draws them anew when the network is built again."""
-        if self._spec.table is None:
+        """Keep no copy of connections that are the simulator's.
+
+        Those that it draws itself it draws anew when the network is built again; others it may have taken over.
+        """
+        if self._spec.table is None or self._spec.table.keeper is not None:
             self.__dict__.pop("_pairs", None)
 
-    def _load_native(self) -> None:
-        """Fetch which connections the simulator has drawn, once."""
+    def _load_pairs(self) -> None:
+        """Fetch which connections the simulator has, once."""
         if "_pairs" not in self.__dict__:
-            pre, post = self._owner.session.read_connections(self._number)
-            self._pairs = Pairs(pre, post, self.shape, self._distances, self)
+            table = self._spec.table
+            if table is None:
+                self._pairs = self._pairs_of(*self._owner.session.read_connections(self._number))
+            else:
+                self._pairs = self._pairs_of(table.pre, table.post)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_pairs" and "_spec" in self.__dict__:
-            self._load_native()
+            self._load_pairs()
             return self.__dict__["_pairs"]
         raise AttributeError(f"Projection has no attribute '{name}'.")
 
@@ -373,10 +383,10 @@ class Projection:
 
     def size(self, gather: bool = True) -> int:
         """Number of connections; with ``gather=False`` those onto cells of this MPI rank."""
-        return self._pairs.size
+        return len(self)
 
     def __len__(self) -> int:
-        return self._pairs.size
+        return self._pairs.size if self._spec.table is None else self._spec.table.size
 
     def __bool__(self) -> bool:
         return True
@@ -542,6 +552,7 @@ class Projection:
             self._owner.session.write_synapses(self._number, name, native)
         if table is None:
             return
+        table.take_back()
         if name == "delay":
             table.delay_steps = value
         else:

@@ -42,6 +42,10 @@ _PAIRS_WORTH_A_COMPILER = 300_000_000
 """At a probability of 2 % some 0.6 s of NumPy; loading Numba takes 0.4 s."""
 
 
+_CONNECTIONS_WORTH_BUILDING = 1 << 20
+"""Connections that are built at once where that saves memory; with fewer it makes no difference."""
+
+
 class Simulation:
     """Everything between setup() and the next setup(). Scripts reach it through the functions of a backend module."""
 
@@ -149,6 +153,11 @@ class Simulation:
         self.network.projections.append(spec)
         self._pending.projections.append(spec)
         self.projections.append(projection)
+        waiting = sum(p.table.size for p in self._pending.projections if p.table is not None)
+        if self.backend.capabilities.builds_early and waiting > _CONNECTIONS_WORTH_BUILDING:
+            before = self.timings["build"]
+            _ = self.session  # builds what is pending
+            self.timings["connect"] -= self.timings["build"] - before
 
     def _check_delay_after_run(self, spec: ProjectionSpec) -> None:
         new = NetworkSpec(projections=[spec]).min_delay_steps()
@@ -229,6 +238,8 @@ class Simulation:
                 self._session = self.backend.open(self.settings, self.comm)
             self._session.build(part)
             self._pending = NetworkSpec()
+            for projection in self.projections:
+                projection.forget_drawn()
             self.timings["build"] += time.perf_counter() - start
         return self._session
 

@@ -7,7 +7,7 @@ whole time steps (`*_steps`), all other numbers are in the unit that the model's
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +65,34 @@ class PopulationSpec:
         return bool(self.model.source)
 
 
+class TableKeeper(Protocol):
+    """What a backend keeps of a table's connections in a form of its own. It has the table's fields."""
+
+    size: int
+    delay_limits: tuple[int, int]
+
+    @property
+    def pre(self) -> NDArray[np.int32]: ...
+
+    @property
+    def post(self) -> NDArray[np.int32]: ...
+
+    @property
+    def delay_steps(self) -> int | NDArray[np.int32]: ...
+
+    @property
+    def columns(self) -> dict[str, float | FloatArray]: ...
+
+
+_TABLE_FIELDS = ("pre", "post", "delay_steps", "columns")
+
+
 @dataclass
 class ConnectionTable:
-    """Connections as columns, sorted by post, then pre. A column that is the same everywhere is a scalar."""
+    """Connections as columns, sorted by post, then pre. A column that is the same everywhere is a scalar.
+
+    A backend may take the arrays over, so that they are not kept twice; they are made again whenever they are read.
+    """
 
     pre: NDArray[np.int32]
     """Index into ProjectionSpec.pre."""
@@ -80,7 +105,37 @@ class ConnectionTable:
 
     @property
     def size(self) -> int:
-        return len(self.pre)
+        return len(self.pre) if self.keeper is None else self.keeper.size
+
+    @property
+    def keeper(self) -> TableKeeper | None:
+        """What has the connections if the table has given them away."""
+        return self.__dict__.get("_keeper")
+
+    def hand_over(self, keeper: TableKeeper) -> None:
+        """Leave the connections to a backend."""
+        for name in _TABLE_FIELDS:
+            self.__dict__.pop(name, None)
+        self.__dict__["_keeper"] = keeper
+
+    def take_back(self) -> None:
+        """Have the connections as arrays again."""
+        keeper = self.__dict__.pop("_keeper", None)
+        if keeper is not None:
+            self.__dict__.update({name: getattr(keeper, name) for name in _TABLE_FIELDS})
+
+    def __getattr__(self, name: str) -> Any:
+        keeper = self.__dict__.get("_keeper")
+        if keeper is None or name not in _TABLE_FIELDS:
+            raise AttributeError(f"A connection table has no attribute '{name}'.")
+        return getattr(keeper, name)
+
+    @property
+    def delay_limits(self) -> tuple[int, int]:
+        """The smallest and the largest delay in steps of a table that is not empty."""
+        if self.keeper is not None:
+            return self.keeper.delay_limits
+        return int(np.min(self.delay_steps)), int(np.max(self.delay_steps))
 
     def column(self, name: str) -> FloatArray:
         """The column as an array of one value a connection."""
@@ -168,15 +223,15 @@ class NetworkSpec:
 
     def min_delay_steps(self) -> int | None:
         """Smallest delay of any stored connection; None without connections."""
-        return min((int(np.min(steps)) for steps in self._delays()), default=None)
+        return min((low for low, _ in self._delay_limits()), default=None)
 
     def max_delay_steps(self) -> int | None:
-        return max((int(np.max(steps)) for steps in self._delays()), default=None)
+        return max((high for _, high in self._delay_limits()), default=None)
 
-    def _delays(self) -> list[Any]:
-        """Delays in steps of each projection that has connections with a delay, which electrical ones do not have."""
+    def _delay_limits(self) -> list[tuple[int, int]]:
+        """Those of each projection that has connections with a delay, which electrical ones do not have."""
         return [
-            p.table.delay_steps
+            p.table.delay_limits
             for p in self.projections
             if p.table is not None and p.table.size and not p.model.coupling
         ]

@@ -62,6 +62,8 @@ def make_source(spec: PopulationSpec, settings: Settings, start_step: int) -> Sp
     """The spike trains of a population of sources, from `start_step` on. NoModelAvailableError if it has none here."""
     try:
         make = _KINDS[spec.model.source]
+        if make is PoissonSource and _comes_in_counts(spec, settings):
+            make = CountedPoissonSource
     except KeyError:
         raise NoModelAvailableError(
             f"{spec.model.name} (source '{spec.model.source}') is not a source of spikes that can be played; "
@@ -383,6 +385,128 @@ class PoissonSource(_HomogeneousSource):
 
     def _intervals(self, cells: IntArray, hazards: FloatArray) -> FloatArray:
         return hazards / self._rate[cells][:, None]
+
+
+FEWEST_COUNTED = 0.1
+"""Mean number of spikes a step from which on those of a cell are counted, rather than timed one by one."""
+_MOST_COUNTED = 10_000.0
+_COUNTS_AT_ONCE = 1 << 18
+
+
+def _comes_in_counts(spec: PopulationSpec, settings: Settings) -> bool:
+    """Whether every cell of Poisson sources has so many spikes a step that it is their number that is drawn."""
+    if not spec.size:
+        return False
+    rate = np.asarray(spec.parameters["rate"], dtype=float) * settings.dt / 1000.0
+    return bool(np.all((rate >= FEWEST_COUNTED) & (rate <= _MOST_COUNTED)))
+
+
+class CountedPoissonSource:
+    """Poisson processes of high rate: the number of a cell's spikes in each step is drawn, and nothing is stored.
+
+    The number in a step is the quantile of the Poisson distribution (whose probabilities are rounded to multiples of
+    2**-32) at word `step % 4` of the stream (seed, trial, population) at (cell, step // 4). A step in which a source is
+    switched on or off has its share of the mean.
+    """
+
+    model = "SpikeSourcePoisson"
+    names = ("rate", "start", "duration")
+
+    def __init__(self, spec: PopulationSpec, settings: Settings, start_step: int) -> None:
+        self._label = spec.label
+        self.size = spec.size
+        self._dt = settings.dt
+        self.key = streams.derive_key(settings.rng_seed, "poisson counts", settings.trial, spec.id)
+        self._parameters = {
+            name: np.broadcast_to(np.asarray(spec.parameters[name], dtype=float), spec.size).copy()
+            for name in self.names
+        }
+        check_source(spec.model.source, self._label, self._parameters)
+        self._interval = _Intervals(start_step)
+        self._tables: tuple[int, int, NDArray[np.int64], NDArray[np.int32]] | None = None
+
+    def skip(self, from_step: int, to_step: int) -> None:
+        """Go on to a step; nobody wants a list of the spikes until then."""
+        self._interval.move(from_step, to_step)
+
+    def tables(self, step: int) -> tuple[int, NDArray[np.int64], NDArray[np.int32]]:
+        """(the last step for which they hold, limits, which row of them each cell has) for a step.
+
+        A cell with the word w has as many spikes as there are limits in its row that are not above w.
+        """
+        if self._tables is None or not self._tables[0] <= step <= self._tables[1]:
+            edges = [self._parameters["start"] / self._dt, self._stop / self._dt]
+            on, off = (np.where(np.abs(e - np.rint(e)) < 1e-6, np.rint(e), e) for e in edges)
+            share = np.clip(np.minimum(step, off) - np.maximum(step - 1.0, on), 0.0, 1.0)
+            means, rows = np.unique(share * self._parameters["rate"] * (self._dt / 1000.0), return_inverse=True)
+            changes = np.concatenate([np.floor(on), np.ceil(on), np.floor(off), np.ceil(off)])
+            later = changes[(changes >= step) & np.isfinite(changes)]
+            last = int(min(later.min(initial=2.0**62), 2.0**62))
+            self._tables = (step, last, _count_limits(means), rows.astype(np.int32).reshape(-1))
+        return self._tables[1:]
+
+    @property
+    def _stop(self) -> FloatArray:
+        return self._parameters["start"] + self._parameters["duration"]
+
+    def counts(self, first: int, last: int) -> NDArray[np.int64]:
+        """Numbers of spikes of each cell in the steps `first` to `last`, shape (steps, cells); one set of tables."""
+        _, limits, rows = self.tables(first)
+        blocks = np.arange(first >> 2, (last >> 2) + 1)
+        drawn = streams.words(self.key, np.arange(self.size), blocks[:, np.newaxis])
+        drawn = drawn.transpose(1, 0, 2).reshape(-1, self.size)
+        drawn = drawn[first - 4 * (first >> 2) :][: last - first + 1].astype(np.int64)
+        counts = np.zeros(drawn.shape, dtype=np.int64)
+        for column in limits.T:
+            counts += drawn >= column[rows]
+        return counts
+
+    def advance(self, from_step: int, to_step: int) -> tuple[IntArray, IntArray]:
+        self._interval.move(from_step, to_step)
+        all_steps, all_cells = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        at = from_step
+        while at < to_step:
+            end = min(to_step, self.tables(at + 1)[0], at + max(1, _COUNTS_AT_ONCE // self.size))
+            counts = self.counts(at + 1, end).ravel()
+            flat = np.repeat(np.arange(counts.size), counts)
+            all_steps.append(flat // self.size + (at + 1))
+            all_cells.append(flat % self.size)
+            at = end
+        return np.concatenate(all_steps), np.concatenate(all_cells)
+
+    def write(self, name: str, where: IntArray, values: Any, step: int) -> None:
+        if name not in self._parameters:
+            raise NonExistentParameterError(name, self.model, self._parameters)
+        changed = self._parameters[name].copy()
+        changed[np.asarray(where)] = np.asarray(values, dtype=float)
+        _check_values(self.model, name, changed, self._label)
+        self._parameters[name] = changed
+        self._interval.at = step
+        self._tables = None
+
+
+def _count_limits(means: FloatArray) -> NDArray[np.int64]:
+    """For each mean of a Poisson distribution its distribution function times 2**32, as far as it can be told from 1.
+
+    The probabilities come from those next to them, beginning with the greatest, so that +, * and / suffice.
+    """
+    rows = []
+    for mean in means.tolist():
+        mode = int(mean)
+        largest = int(mean + 12.0 * np.sqrt(mean)) + 40
+        weights = np.zeros(largest + 1)
+        weights[mode] = 1.0
+        for k in range(mode, largest):
+            weights[k + 1] = weights[k] * mean / (k + 1)
+        for k in range(mode, 0, -1):
+            weights[k - 1] = weights[k] * k / mean
+        share = np.cumsum(weights)
+        limits = np.floor(share / share[-1] * 2.0**32 + 0.5).astype(np.int64)
+        rows.append(limits[limits < 1 << 32])
+    table = np.full((len(rows), max([1, *map(len, rows)])), 1 << 32, dtype=np.int64)
+    for number, limits in enumerate(rows):
+        table[number, : len(limits)] = limits
+    return table
 
 
 class RefractoryPoissonSource(_HomogeneousSource):

@@ -68,16 +68,22 @@ class ReferenceBackend:
                     "numba",
                     "what computes: compiled code, or plain NumPy (slow; serves to check the compiled code)",
                     ("numba", "numpy"),
-                )
+                ),
+                "weights": Option(
+                    "float64",
+                    "how individual weights of static synapses are kept: float32 takes half the memory, and rounds "
+                    "them to 7 digits",
+                    ("float64", "float32"),
+                ),
             }
         ),
         exclusive=False,
         equations=True,
-        threads=False,
+        threads=True,
         mpi=False,
+        builds_early=True,
         missing=MappingProxyType(
             {
-                "threads": "one simulation uses one core",
                 "mpi": "a simulation is not distributed over processes",
                 "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
                 "native=True": "connections and spike trains always come from the common layer",
@@ -143,18 +149,18 @@ class ReferenceBackend:
             raise CapabilityError("The reference backend runs in one process; start the script without mpirun.")
         from pyNN.reference.session import ReferenceSession
 
-        return ReferenceSession(settings, _engine(str(settings.options.get("engine", "numba"))))
+        return ReferenceSession(settings, _engine(settings))
 
     def versions(self) -> dict[str, str]:
         """Names and versions of the software behind this backend."""
         return {name: metadata.version(name) for name in ("pynn-core", "numpy", "scipy", "numba")}
 
 
-def _engine(name: str) -> Any:
-    if name == "numpy":
+def _engine(settings: Settings) -> Any:
+    if settings.options.get("engine", "numba") == "numpy":
         from pyNN.reference.numpy_engine import NumpyEngine
 
         return NumpyEngine()
     from pyNN.reference.numba_engine import NumbaEngine
 
-    return NumbaEngine()
+    return NumbaEngine(settings.threads, str(settings.options.get("weights", "float64")))

@@ -240,6 +240,7 @@ class Pathway:
         record[layout.PATHWAY_EARLY] = int(self.shift.early)
         record[layout.PATHWAY_TARGET] = target_record
         record[layout.PATHWAY_RECEPTOR] = self.part.receptor
+        record[layout.PATHWAY_SLICE] = self.part.slice_number
         record[layout.PATHWAY_SOURCES] = self.part.source.size
         record[layout.PATHWAY_SHIFT] = self.shift.whole
         record[layout.PATHWAY_TIE] = int(self.shift.pre_first)

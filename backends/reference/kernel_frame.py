@@ -31,10 +31,11 @@ def _integers(address, size):
 @njit(error_model="numpy")
 def _inject(group, update_step):
     injected = _floats(group[INJECTED_ADDRESS], group[SIZE])
+    first, last = group[FIRST_CELL], group[LAST_CELL]
     if group[COUPLED_ADDRESS] != 0:
-        injected[:] = _floats(group[COUPLED_ADDRESS], group[SIZE])
+        injected[first:last] = _floats(group[COUPLED_ADDRESS], group[SIZE])[first:last]
     else:
-        injected[:] = 0.0
+        injected[first:last] = 0.0
     if group[CURRENTS] == 0:
         return
     currents = carray(_pointer(group[CURRENT_ADDRESS]), (group[CURRENTS], CURRENT_FIELDS), np.int64)
@@ -43,7 +44,8 @@ def _inject(group, update_step):
         value = _floats(currents[c, SIGNAL_ADDRESS], offset + 1)[offset]
         targets = _integers(currents[c, TARGET_ADDRESS], currents[c, TARGETS])
         for k in range(targets.shape[0]):
-            injected[targets[k]] += value
+            if first <= targets[k] < last:
+                injected[targets[k]] += value
 
 
 @njit(error_model="numpy")
@@ -56,7 +58,7 @@ def _record(group, step):
         count = recordings[r, RECORDED]
         states = _floats(group[STATE_ADDRESS] + 8 * recordings[r, STATE_ROW] * size, size)
         cells = _integers(recordings[r, RECORDED_ADDRESS], count)
-        data = _floats(recordings[r, DATA_ADDRESS] + 8 * recordings[r, SAMPLES] * count, count)
+        data = _floats(recordings[r, DATA_ADDRESS] + 8 * recordings[r, SAMPLES] * recordings[r, ROW_LENGTH], count)
         for k in range(count):
             data[k] = states[cells[k]]
         recordings[r, SAMPLES] += 1
@@ -65,22 +67,22 @@ def _record(group, step):
 
 @cfunc("int64(int64, int64, int64)", cache=True, error_model="numpy")
 def kernel(address, first_step, count):
-    # Take `count` updates from a step; the spikes go to the group's lists, and their number is the result.
+    # Take `count` updates of the cells of one thread; the spikes go to its lists, and their number is the result.
     group = carray(_pointer(address), (GROUP_FIELDS,), np.int64)
-    size = group[SIZE]
+    size, first, last = group[SIZE], group[FIRST_CELL], group[LAST_CELL]
     states = carray(_pointer(group[STATE_ADDRESS]), (group[STATES], size), np.float64)
     scratch = carray(_pointer(group[SCRATCH_ADDRESS]), (group[STATES], size), np.float64)
-    refractory = _floats(group[REFRACTORY_ADDRESS], size)
-    injected = _floats(group[INJECTED_ADDRESS], size)
-    flags = _integers(group[FLAG_ADDRESS], size)
+    refractory = _floats(group[REFRACTORY_ADDRESS], size)[first:last]
+    injected = _floats(group[INJECTED_ADDRESS], size)[first:last]
+    flags = _integers(group[FLAG_ADDRESS], size)[first:last]
     if PER_CELL:
         coefficients = carray(_pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS], size), np.float64)
     else:
         coefficients = carray(_pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS],), np.float64)
     row = 8 * group[RECEPTORS] * size
     spikes = 0
-    spike_steps = _integers(group[SPIKE_STEP_ADDRESS], count * size)
-    spike_cells = _integers(group[SPIKE_CELL_ADDRESS], count * size)
+    spike_steps = _integers(group[SPIKE_STEP_ADDRESS], count * (last - first))
+    spike_cells = _integers(group[SPIKE_CELL_ADDRESS], count * (last - first))
     for step in range(first_step + 1, first_step + 1 + count):
         if group[CURRENTS] > 0 or group[COUPLED_ADDRESS] != 0:
             _inject(group, step - 1)
@@ -88,11 +90,11 @@ def kernel(address, first_step, count):
             _pointer(group[RING_ADDRESS] + (step & (group[SLOTS] - 1)) * row), (group[RECEPTORS], size), np.float64
         )
         key = group[RANDOM_KEY]
-        if update(size, states, refractory, arrived, injected, coefficients, flags, scratch, key, step) != 0:
-            for cell in range(size):
+        if update(first, last, states, refractory, arrived, injected, coefficients, flags, scratch, key, step) != 0:
+            for cell in range(last - first):
                 if flags[cell] != 0:
                     spike_steps[spikes] = step
-                    spike_cells[spikes] = cell
+                    spike_cells[spikes] = first + cell
                     spikes += 1
         if group[RECORDINGS] > 0:
             _record(group, step)

@@ -34,7 +34,16 @@ LOG_CAPACITY = 25  # 0: nobody records spikes
 COUPLED_ADDRESS = 26  # float64 (3, size): gap junction currents mid-step, now and a step ago; 0: none
 COUPLED_FRESH = 27  # 1: there is no step before
 RANDOM_KEY = 28  # of the cells' random numbers, the bits of a uint64
-GROUP_FIELDS = 29
+FIRST_CELL = 29  # of the cells of a slice
+LAST_CELL = 30  # the first that it does not
+COUNT_ADDRESS = 31  # uint32 (steps of an interval, size): spikes of sources that are counted; 0: they are not
+WORD_ADDRESS = 32  # uint32 (4, cells of a slice): random numbers
+WORD_BLOCK = 33  # the four steps that they are for
+LIMIT_ADDRESS = 34  # int64 (rows, limits); see pyNN.spike_sources.CountedPoissonSource
+LIMIT_ROWS = 35
+LIMITS = 36
+LIMIT_ROW_ADDRESS = 37  # int32 (size,)
+GROUP_FIELDS = 38
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -50,19 +59,25 @@ DATA_ADDRESS = 3  # float64 (samples, recorded)
 SAMPLES = 4  # there already
 NEXT_STEP = 5  # of the next sample
 EVERY = 6
-RECORDING_FIELDS = 7
+ROW_LENGTH = 7  # numbers from one sample to the next
+RECORDING_FIELDS = 8
 
 # A route.
 SOURCE = 0  # row of the source group
 TARGET = 1
 RECEPTOR = 2
 START_ADDRESS = 3  # int64
-POST_ADDRESS = 4  # int32
-WEIGHT_ADDRESS = 5  # float64
+POST_ADDRESS = 4  # uint16 or int32
+WEIGHT_ADDRESS = 5  # float64 or float32
 WEIGHT_STRIDE = 6  # 0: one weight for all
-DELAY_ADDRESS = 7  # int32
+DELAY_ADDRESS = 7  # uint8 or int32
 DELAY_STRIDE = 8
-ROUTE_FIELDS = 9
+ROUTE_SLICE = 9  # that has all its target cells
+POST_BYTES = 10
+WEIGHT_BYTES = 11
+DELAY_BYTES = 12
+ROUTE_ONE_TO_ONE = 13  # 1: of counted sources, each to the cell of the same index, all alike
+ROUTE_FIELDS = 14
 
 # Gap junctions between two groups.
 COUPLING_SOURCE = 0  # row
@@ -75,11 +90,20 @@ COUPLING_POST_ADDRESS = 6
 COUPLING_WEIGHT_ADDRESS = 7  # float64
 COUPLING_FIELDS = 8
 
-# What the driver keeps.
+# What the driver keeps. What threads tell each other by stands on cache lines of their own.
 STEP = 0
 TARGET_STEP = 1
 INTERVAL = 2
-CONTROL_FIELDS = 3
+SLICES = 3  # into which the cells of each group are divided
+YIELD_ADDRESS = 4  # int32(): gives the processor to another thread; 0: there is no such function
+REASON = 5  # why the threads stop
+STEPS = 6  # of the present interval
+UPDATING = 7  # 1: cells are updated, 0: spikes are delivered
+FIRST_DELIVERED = 8  # the steps of the spikes that are delivered
+LAST_DELIVERED = 9
+TASK = 16  # the next task; -1: the threads stop
+FINISHED = 32  # tasks of the phase that are done
+CONTROL_FIELDS = 64
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.
 QUEUE_GROUP = 0  # row of the source group
@@ -132,4 +156,5 @@ PATHWAY_TABLE_ADDRESS = 23  # float64 (tables, size)
 PATHWAY_TABLE_SIZE = 24
 PATHWAY_KEY_ADDRESS = 25  # int64 (connections,)
 PATHWAY_KEY = 26
-PATHWAY_FIELDS = 27
+PATHWAY_SLICE = 27  # that has all its target cells
+PATHWAY_FIELDS = 28

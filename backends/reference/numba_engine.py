@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import threading
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -12,15 +16,22 @@ from pyNN.equations import kernels, store
 from pyNN.reference import layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
 from pyNN.reference.kernel_frame import FRAME
+from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
-from pyNN.reference.world import CellGroup, Group, Projection, World
+from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray
+from pyNN.spike_sources import CountedPoissonSource
 
 _LONGEST_INTERVAL = 1024
 # A history must hold a spike of every cell and step of an interval.
 _LONGEST_HISTORY_INTERVAL = 16
+_LONGEST_COUNTED_INTERVAL = 16
 _LARGEST_SPIKE_BUFFER = 1 << 22
+_CHANGING = (
+    layout.SIGNAL_START, layout.LIMIT_ADDRESS, layout.LIMIT_ROW_ADDRESS, layout.LIMIT_ROWS, layout.LIMITS
+)  # fmt: skip
+"""Fields of a group's record that are new in every chunk."""
 _LOG_SPIKES = 1 << 16
 
 
@@ -28,6 +39,15 @@ def driver() -> ModuleType:
     """The module pyNN.reference.driver, loaded from the folder in which its machine code can be kept."""
     text = store.source_text("pyNN.reference.driver")
     return store.module("driver", lambda: text, store.digest(text, store.source_text("pyNN.reference.layout")))
+
+
+def yield_address() -> int:
+    """Address of the operating system's function by which a thread gives way, int32(); 0 if there is none."""
+    if os.name == "nt":
+        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined,unused-ignore]
+    else:
+        function = getattr(ctypes.CDLL(None), "sched_yield", None)
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0) if function is not None else 0
 
 
 def kernel_address(group: CellGroup) -> int:
@@ -56,9 +76,15 @@ def _addresses(owners: list[Any]) -> IntArray:
 class NumbaEngine:
     """Runs a World in compiled code, from one chunk to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1, weight_type: str = "float64") -> None:
+        self.threads = threads
+        self.weight_type = np.dtype(weight_type)
         self._driver = driver()
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
+        self._control[layout.SLICES] = threads
+        self._control[layout.TASK] = -1
+        self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
+        self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
         self._queues: dict[int, Queue] = {}
@@ -69,7 +95,26 @@ class NumbaEngine:
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
         # Loads the machine code of the loop, or compiles it.
-        self._driver.drive(self._control, self._records, self._routes, *self._keepers, self._couplings)
+        self._drive()
+        self._driver.begin(self._control, self._records, *self._keepers[:2])
+        self._control[layout.TASK] = -1
+
+    def _drive(self) -> int:
+        return int(
+            self._driver.drive(
+                self._control, self._records, self._parts, self._routes, *self._keepers, self._couplings
+            )
+        )
+
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with.
+
+        Whole blocks of 64 cells: threads then write to different cache lines, and vector instructions work on the same
+        cells together for any number of slices.
+        """
+        blocks = -(-size // 64)
+        ends = [min(64 * (blocks * t // self.threads), size) for t in range(self.threads + 1)]
+        return list(pairwise(ends))
 
     def order(self, pre: NDArray[Any], size: int) -> tuple[IntArray, IntArray]:
         """(starts of each source's row, positions in order of source, those of one source in their order)."""
@@ -87,14 +132,17 @@ class NumbaEngine:
         synapses.start(self)
         return synapses
 
-    def sort(self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int) -> Sorted:
-        """Counting sort by source cell; connections of one source keep their order."""
+    def sort(
+        self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
+    ) -> Sorted:
+        """Counting sort by source cell; connections of one source keep their order. Columns are as narrow as can be."""
         number = len(pre)
         starts = np.zeros(size + 2, dtype=np.int64)
         weight = _plain(weights if np.ndim(weights) else [], np.float64)
         delay = _plain(delays if np.ndim(delays) else [], np.int32)
-        posts = np.empty(number, dtype=np.int32)
-        sorted_weight, sorted_delay = np.empty_like(weight), np.empty_like(delay)
+        posts = np.empty(number, dtype=np.uint16 if targets <= 1 << 16 else np.int32)
+        sorted_weight = np.empty(len(weight), dtype=self.weight_type)
+        sorted_delay = np.empty(len(delay), dtype=np.uint8 if delay.max(initial=0) < 1 << 8 else np.int32)
         source, target = _plain(pre, np.int32), _plain(post, np.int32)
         self._driver.count_sources(source, starts)
         self._driver.place(source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
@@ -105,6 +153,9 @@ class NumbaEngine:
             sorted_delay if np.ndim(delays) else int(delays),
         )
 
+    def pack(self, projection: Projection) -> PackedTable | None:
+        return packed(projection, self._driver.is_sorted)
+
     def prepare(self, group: CellGroup) -> None:
         kernel_address(group)
 
@@ -113,16 +164,28 @@ class NumbaEngine:
         largest = max((group.size for group in world.cells), default=1)
         self._interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
         self._interval = max(min(self._interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
+        if any(source.is_counted for source in world.sources):
+            self._interval = min(self._interval, _LONGEST_COUNTED_INTERVAL)
         self._alive = []
         self._rows = {id(group): row for row, group in enumerate(groups)}
         self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
         for group in world.cells:
             self._describe_cells(world, group)
         for source in world.sources:
-            self._records[self._rows[id(source)], layout.SIZE] = source.size
+            self._describe_source(source)
         self._describe_routes(world)
         self._describe_rules(world)
         self._describe_couplings(world)
+        self._divide(world)
+
+    def _describe_source(self, source: SourceGroup) -> None:
+        record = self._records[self._rows[id(source)]]
+        record[layout.SIZE] = record[layout.LAST_CELL] = source.size
+        if isinstance(source.player, CountedPoissonSource) and source.size:
+            record[layout.RANDOM_KEY] = np.uint64(source.player.key).astype(np.int64)
+            record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
+            record[layout.WORD_ADDRESS] = self._address(np.zeros((4, source.size), dtype=np.uint32))
+            record[layout.WORD_BLOCK] = -1
 
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
@@ -193,7 +256,7 @@ class NumbaEngine:
         size = group.size
         coefficients = self._coefficients(group)
         group.injected[:] = 0.0
-        record[layout.SIZE] = size
+        record[layout.SIZE] = record[layout.LAST_CELL] = size
         record[layout.RANDOM_KEY] = np.uint64(group.random_key).astype(np.int64)
         record[layout.SLOTS] = len(group.ring)
         record[layout.RECEPTORS] = len(group.analysis.receptors)
@@ -245,8 +308,9 @@ class NumbaEngine:
         routes = [route for route in world.routes if route.posts.size]
         self._routes = np.zeros((len(routes), layout.ROUTE_FIELDS), dtype=np.int64)
         for record, route in zip(self._routes, routes, strict=True):
-            weights = np.ascontiguousarray(np.atleast_1d(route.weights), dtype=np.float64)
-            delays = np.ascontiguousarray(np.atleast_1d(route.delays), dtype=np.int32)
+            weights, delays = np.atleast_1d(route.weights), np.atleast_1d(route.delays)
+            if not np.ndim(route.delays):
+                delays = delays.astype(np.int32)
             record[layout.SOURCE] = self._rows[id(route.source)]
             record[layout.TARGET] = self._rows[id(route.target)]
             record[layout.RECEPTOR] = route.receptor
@@ -256,17 +320,34 @@ class NumbaEngine:
             record[layout.WEIGHT_STRIDE] = np.ndim(route.weights)
             record[layout.DELAY_ADDRESS] = self._address(delays)
             record[layout.DELAY_STRIDE] = np.ndim(route.delays)
+            record[layout.ROUTE_SLICE] = route.slice_number
+            record[layout.POST_BYTES] = route.posts.itemsize
+            record[layout.WEIGHT_BYTES] = weights.itemsize
+            record[layout.DELAY_BYTES] = delays.itemsize
+            record[layout.ROUTE_ONE_TO_ONE] = int(self._is_one_to_one(route))
+
+    def _is_one_to_one(self, route: Route) -> bool:
+        """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
+        if not isinstance(route.source, SourceGroup) or not route.source.is_counted:
+            return False
+        if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
+            return False
+        first, last = self.slices(route.target.size)[route.slice_number]
+        cells = np.arange(first, last)
+        return (
+            np.array_equal(route.posts, cells)
+            and route.starts[first] == 0
+            and bool(np.all(np.diff(route.starts[first : last + 1]) == 1))
+        )
 
     def run(self, world: World, until_step: int) -> None:
         # Holds what the records of this chunk point at.
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
-        self._control[:] = (world.current_step, until_step, self._interval)
+        self._control[: layout.SLICES] = (world.current_step, until_step, self._interval)
         reason = 1
         while reason:
-            reason = self._driver.drive(
-                self._control, self._records, self._routes, *self._keepers, self._couplings
-            )
+            reason = self._drive_together()
             self._empty_logs(world)
             world.current_step = int(self._control[layout.STEP])
             if reason == 2:
@@ -275,6 +356,60 @@ class NumbaEngine:
             current.fresh = current.fresh and world.current_step == world.chunk_start
         self._end_chunk(world)
 
+    def _drive_together(self) -> int:
+        """Let all threads run the loop, of which one is this thread; why they came back."""
+        if self._driver.begin(self._control, self._records, *self._keepers[:2]):
+            return 2
+        others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
+        try:
+            for other in others:
+                other.start()
+        finally:
+            # Tasks are not bound to threads: those that could be started do them all.
+            reason = self._drive()
+            for other in others:
+                if other.ident is not None:
+                    other.join()
+        return reason
+
+    def _divide(self, world: World) -> None:
+        """Make the records of the cells of each slice from those of the groups."""
+        if self.threads == 1:
+            self._parts = self._records[np.newaxis]
+            return
+        self._parts = np.repeat(self._records[np.newaxis], self.threads, axis=0)
+        self._part_recordings = []
+        for source in world.sources:
+            row = self._rows[id(source)]
+            for part, (first, last) in zip(self._parts[:, row], self.slices(source.size), strict=True):
+                part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
+                if part[layout.COUNT_ADDRESS]:
+                    part[layout.WORD_ADDRESS] = self._address(np.zeros((4, max(last - first, 1)), dtype=np.uint32))
+        for group in world.cells:
+            row = self._rows[id(group)]
+            recordings = self._tables[id(group)][1]
+            for part, (first, last) in zip(self._parts[:, row], self.slices(group.size), strict=True):
+                part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
+                part[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
+                part[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
+                own = np.zeros_like(recordings)
+                part[layout.RECORDING_ADDRESS] = self._address(own)
+                self._part_recordings.append((group, first, last, own))
+
+    def _divide_recordings(self, world: World) -> None:
+        """Let every slice sample its own cells, of which those recorded stand next to each other."""
+        if self.threads == 1:
+            return
+        for group, first, last, own in self._part_recordings:
+            own[:] = self._tables[id(group)][1]
+            for row, recording in zip(own, world.state_recordings(group), strict=True):
+                begin, end = np.searchsorted(recording.cells, (first, last))
+                row[layout.RECORDED] = end - begin
+                row[layout.RECORDED_ADDRESS] += 8 * begin
+                row[layout.DATA_ADDRESS] += 8 * begin
+        for field in _CHANGING:
+            self._parts[:, :, field] = self._records[:, field]
+
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
         for source in world.sources:
             record = self._records[self._rows[id(source)]]
@@ -282,6 +417,11 @@ class NumbaEngine:
             record[layout.SPIKE_CELL_ADDRESS] = source.train.cells.ctypes.data
             record[layout.SPIKE_COUNT] = source.train.count
             record[layout.CURSOR] = 0
+            if isinstance(source.player, CountedPoissonSource):
+                _, limits, rows = source.player.tables(world.chunk_start + 1)
+                chunk += [limits, rows]
+                record[layout.LIMIT_ADDRESS], record[layout.LIMIT_ROW_ADDRESS] = limits.ctypes.data, rows.ctypes.data
+                record[layout.LIMIT_ROWS], record[layout.LIMITS] = limits.shape
         for group in world.cells:
             self._records[self._rows[id(group)], layout.SIGNAL_START] = world.chunk_start
             currents, recordings = self._tables[id(group)]
@@ -294,6 +434,8 @@ class NumbaEngine:
                 row[layout.SAMPLES] = recording.count
                 row[layout.NEXT_STEP] = recording.start_step + recording.count * recording.every
                 row[layout.EVERY] = recording.every
+                row[layout.ROW_LENGTH] = len(recording.cells)
+        self._divide_recordings(world)
 
     def _describe_currents(
         self, world: World, group: CellGroup, table: NDArray[np.int64], chunk: list[Any]
@@ -309,10 +451,8 @@ class NumbaEngine:
 
     def _end_chunk(self, world: World) -> None:
         for group in world.cells:
-            for row, recording in zip(self._tables[id(group)][1], world.state_recordings(group), strict=True):
-                # No kernel runs for a group without cells; its recordings have samples of no cells.
-                samples = int(row[layout.SAMPLES])
-                recording.count = samples if group.size else recording.samples_until(world.current_step)
+            for recording in world.state_recordings(group):
+                recording.count = max(recording.count, recording.samples_until(world.current_step))
 
     def _empty_logs(self, world: World) -> None:
         for group in world.cells:

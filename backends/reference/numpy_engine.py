@@ -16,6 +16,12 @@ class NumpyEngine:
 
     sort = staticmethod(sort_by_source)
 
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        return [(0, size)]
+
+    def pack(self, projection: Projection) -> None:
+        return None
+
     def make_synapses(
         self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
     ) -> EagerSynapses:
@@ -39,8 +45,12 @@ class NumpyEngine:
             spikes = {id(group): self._update(world, group, step) for group in world.cells}
             for source in world.sources:
                 spikes[id(source)] = source.train.at(step)
+            counts = {id(s): s.counts_at(step) for s in world.sources if s.is_counted}
             for route in world.routes:
-                deliver(route, spikes[id(route.source)], step)
+                if id(route.source) in counts:
+                    deliver(route, np.flatnonzero(counts[id(route.source)]), step, counts[id(route.source)])
+                else:
+                    deliver(route, spikes[id(route.source)], step)
             for synapses in world.ruled:
                 for owner in (*world.cells, *world.sources):
                     synapses.add(owner, step, spikes[id(owner)])
@@ -52,7 +62,7 @@ class NumpyEngine:
     def _deliver_sources(self, world: World, step: int) -> None:
         """Spikes at the step at which a source was made; in later chunks it has none that early."""
         for route in world.routes:
-            if isinstance(route.source, SourceGroup):
+            if isinstance(route.source, SourceGroup) and not route.source.is_counted:
                 deliver(route, route.source.train.at(step), step)
         for synapses in world.ruled:
             for source in world.sources:
@@ -101,8 +111,11 @@ class NumpyEngine:
                 samples.sample()
 
 
-def deliver(route: Route, cells: IntArray, step: int) -> None:
-    """Add the weights of the spiking cells' connections to the targets' rings, cell by cell in order."""
+def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None = None) -> None:
+    """Add the weights of the spiking cells' connections to the targets' rings, cell by cell in order.
+
+    `numbers`: of spikes of each cell of the source; otherwise each of `cells` has one.
+    """
     if not len(cells):
         return
     counts = route.starts[cells + 1] - route.starts[cells]
@@ -114,5 +127,7 @@ def deliver(route: Route, cells: IntArray, step: int) -> None:
     ring = route.target.ring
     delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
     weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
+    if numbers is not None:
+        weights = np.asarray(weights * np.repeat(numbers[cells], counts), dtype=float)
     slots = np.asarray((step + delays) % len(ring))
     np.add.at(ring[:, route.receptor], (slots, route.posts[where]), weights)

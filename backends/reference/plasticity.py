@@ -97,6 +97,8 @@ class Part:
     post: NDArray[Any]
     chosen: IntArray | None
     """Which of the projection's connections; None: all."""
+    slice_number: int = 0
+    """The number of the slice that has all the target cells."""
 
     def of(self, column: Any) -> Any:
         """A column's values for these connections; a scalar stays one."""

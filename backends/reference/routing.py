@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from pyNN.errors import InternalError
 from pyNN.reference.plasticity import Part
-from pyNN.reference.world import CellGroup, Group, IndexArray, Projection, Route
+from pyNN.reference.world import CellGroup, Engine, Group, IndexArray, Projection, Route
 from pyNN.specs import FloatArray, IntArray, PopulationSpec, split_by_population
 
 Sorted = tuple[IntArray, IndexArray, float | FloatArray, int | IndexArray]
-Sorter = Callable[[NDArray[Any], NDArray[Any], Any, Any, int], Sorted]
-"""(source cell, target cell, weight, delay of each connection, number of source cells) -> columns of a Route."""
 
 
-def sort_by_source(pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int) -> Sorted:
-    """Connections in order of source cell; those of one cell keep their order, so that results do not depend on it."""
+def sort_by_source(
+    pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
+) -> Sorted:
+    """Connections, given by columns, from `size` cells to `targets` cells, in order of source cell.
+
+    Those of one cell keep their order, so that results do not depend on it.
+    """
     starts = np.zeros(size + 1, dtype=np.int64)
     np.cumsum(np.bincount(pre, minlength=size), out=starts[1:])
     order = np.argsort(pre, kind="stable")
@@ -32,32 +35,36 @@ def sort_by_source(pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: 
 
 
 def make_routes(
-    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group], sort: Sorter
+    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group], engine: Engine
 ) -> list[Route]:
-    """The routes of a projection: one for each pair of source and target population that it joins."""
+    """The routes of a projection: for each pair of source and target population that it joins, one for each thread."""
     routes = []
     spec = projection.spec
-    for source, target, pre, post, chosen in _parts(projection, populations, groups):
+    for source, target, pre, post, chosen, thread in _parts(projection, populations, groups, engine):
         weights, delays = _chosen(projection.columns["weight"], chosen), _chosen(projection.delay_steps, chosen)
-        columns = sort(pre, post, weights, delays, source.size)
-        routes.append(Route(source, target, _receptor(target, spec.receptor), *columns))
+        starts, posts, *own = engine.sort(pre, post, weights, delays, source.size, target.size)
+        routes.append(Route(source, target, _receptor(target, spec.receptor), starts, posts, own[0], own[1], thread))
     return routes
 
 
 def make_parts(
-    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]
+    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group], engine: Engine
 ) -> list[Part]:
-    """The connections of a projection whose synapse type has a rule, by pair of source and target population."""
+    """The connections of a projection whose synapse type has a rule, by pair of populations and by thread."""
     return [
-        Part(source, target, _receptor(target, projection.spec.receptor), pre, post, chosen)
-        for source, target, pre, post, chosen in _parts(projection, populations, groups)
+        Part(source, target, _receptor(target, projection.spec.receptor), pre, post, _indices(chosen), thread)
+        for source, target, pre, post, chosen, thread in _parts(projection, populations, groups, engine)
     ]
 
 
+def _indices(chosen: IntArray | slice | None) -> IntArray | None:
+    return np.arange(chosen.start, chosen.stop) if isinstance(chosen, slice) else chosen
+
+
 def _parts(
-    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]
-) -> Iterator[tuple[Group, CellGroup, NDArray[Any], NDArray[Any], IntArray | None]]:
-    """(source, target, source cells, target cells, which connections; None: all) for each pair of populations."""
+    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group], engine: Engine
+) -> Iterator[tuple[Group, CellGroup, NDArray[Any], NDArray[Any], IntArray | slice | None, int]]:
+    """(source, target, source cells, target cells, which connections; None: all, thread) for pairs of populations."""
     spec, table = projection.spec, projection.table
     if not table.size:
         return
@@ -70,13 +77,31 @@ def _parts(
             target_group = groups[target.id]
             if not isinstance(target_group, CellGroup):
                 raise InternalError(f"{spec.label}: the target {target.label} consists of spike sources.")
-            chosen = None
+            chosen: IntArray | None = None
             pre, post = table.pre, table.post
             if len(sources) > 1 or len(targets) > 1:
                 chosen = np.flatnonzero((source_of[pre] == s) & (target_of[post] == t))
                 pre, post = pre[chosen], post[chosen]
-            if len(pre):
-                yield groups[source.id], target_group, _mapped(source_cell, pre), _mapped(target_cell, post), chosen
+            pre, post = _mapped(source_cell, pre), _mapped(target_cell, post)
+            for thread, where in enumerate(_by_slice(post, engine.slices(target.size))):
+                part: Any = chosen if where is None else where if chosen is None else chosen[where]
+                own_pre, own_post = _chosen(pre, where), _chosen(post, where)
+                if len(own_pre):
+                    yield groups[source.id], target_group, own_pre, own_post, part, thread
+
+
+def _by_slice(post: NDArray[Any], slices: list[tuple[int, int]]) -> Iterator[IntArray | slice | None]:
+    """Which connections have their targets in each slice of the cells; None: all."""
+    if len(slices) == 1:
+        yield None
+        return
+    is_sorted = bool(np.all(post[1:] >= post[:-1]))
+    for first, last in slices:
+        if is_sorted:
+            begin, end = np.searchsorted(post, np.array([first, last], dtype=post.dtype))
+            yield slice(int(begin), int(end))
+        else:
+            yield np.flatnonzero((post >= first) & (post < last))
 
 
 def _located(
@@ -98,7 +123,7 @@ def _mapped(cells: NDArray[np.int32], positions: NDArray[Any]) -> NDArray[Any]:
     return positions if whole else cells[positions]
 
 
-def _chosen(column: Any, which: IntArray | None) -> Any:
+def _chosen(column: Any, which: IntArray | slice | None) -> Any:
     return column if which is None or not np.ndim(column) else np.asarray(column)[which]
 
 

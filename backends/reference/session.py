@@ -17,6 +17,7 @@ from pyNN.equations.synapses import needs_rule
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
 from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
+from pyNN.reference.packing import PackedTable
 from pyNN.reference.routing import make_parts, make_routes
 from pyNN.reference.world import (
     CellGroup,
@@ -24,6 +25,7 @@ from pyNN.reference.world import (
     Engine,
     Group,
     Projection,
+    Route,
     SourceGroup,
     SpikeRecording,
     StateRecording,
@@ -38,6 +40,7 @@ from pyNN.specs import (
     RecordingSpec,
     split_by_population,
 )
+from pyNN.spike_sources import CountedPoissonSource
 
 CHUNK_SECONDS = 0.05
 """Wall time after which an advance looks for an interrupt and for states that are not finite."""
@@ -83,11 +86,11 @@ class ReferenceSession:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
                 projection.synapses = self._engine.make_synapses(
-                    projection, make_parts(projection, everything, all_groups), self._settings.dt, self.current_step,
-                    self._settings.rng_seed, self._settings.trial,
+                    projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt,
+                    self.current_step, self._settings.rng_seed, self._settings.trial,
                 )
             else:
-                projection.routes = make_routes(projection, everything, all_groups, self._engine.sort)
+                projection.routes = self._make_routes(projection, everything, all_groups)
             projections[spec.id] = projection
         currents = {spec.id: self._make_current(spec, everything, all_groups) for spec in part.currents}
         recordings = {spec.id: self._make_recording(spec, all_groups) for spec in part.recordings}
@@ -97,6 +100,8 @@ class ReferenceSession:
         world.cells += [g for g in groups.values() if isinstance(g, CellGroup)]
         world.sources += [g for g in groups.values() if isinstance(g, SourceGroup)]
         self._projections.update(projections)
+        for projection in projections.values():
+            self._pack(projection)
         world.routes += [route for p in projections.values() for route in p.routes]
         world.ruled += [p.synapses for p in projections.values() if p.synapses is not None]
         world.couplings += [coupling for p in projections.values() for coupling in p.couplings]
@@ -106,6 +111,28 @@ class ReferenceSession:
         world.currents.update(currents)
         world.recordings.update(recordings)
         self._stale = True
+
+    def _make_routes(
+        self, projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]
+    ) -> list[Route]:
+        keeper = projection.table.keeper
+        if isinstance(keeper, PackedTable):
+            ((source, _, _),) = split_by_population(populations, projection.spec.pre)
+            ((target, _, _),) = split_by_population(populations, projection.spec.post)
+            target_group = groups[target.id]
+            if isinstance(target_group, CellGroup):
+                return keeper.routes(groups[source.id], target_group)
+        weights = projection.columns["weight"]
+        if np.ndim(weights) and self._settings.options.get("weights") == "float32":
+            projection.columns["weight"] = np.asarray(weights, dtype=np.float32).astype(float)
+        return make_routes(projection, populations, groups, self._engine)
+
+    def _pack(self, projection: Projection) -> None:
+        """Keep a large table only as the routes that were made from it."""
+        if projection.table.keeper is None and projection.routes:
+            keeper = self._engine.pack(projection)
+            if keeper is not None:
+                projection.hand_over(keeper)
 
     def _make_group(self, spec: PopulationSpec) -> Group:
         if spec.is_source:
@@ -163,6 +190,12 @@ class ReferenceSession:
         began, first = time.perf_counter(), world.current_step
         world.chunk_start = first
         for source in world.sources:
+            if isinstance(source.player, CountedPoissonSource):
+                until_step = min(until_step, source.player.tables(first + 1)[0])
+        for source in world.sources:
+            if not world.wants_train(source):
+                source.skip(until_step)
+                continue
             source.play(until_step)
             for recording in world.spike_recordings(source):
                 recording.append(source.train.steps, source.train.cells)
@@ -198,9 +231,10 @@ class ReferenceSession:
                 projection.changed = False
                 self._stale = True
             elif projection.changed:
-                routes = make_routes(projection, self._populations, self._groups, self._engine.sort)
+                routes = self._make_routes(projection, self._populations, self._groups)
                 for old, new in zip(projection.routes, routes, strict=True):
                     old.weights, old.delays = new.weights, new.delays
+                self._pack(projection)
                 projection.changed = False
                 self._stale = True
         for synapses in world.ruled:
@@ -285,6 +319,7 @@ class ReferenceSession:
             target.synapses.write(name, array, self.current_step)
             self._stale = True
             return
+        target.take_back()
         if name == "delay":
             steps = np.rint(array / self._settings.dt).astype(np.int32)
             if array.size and steps.size and int(steps.min()) < 1:
@@ -292,6 +327,8 @@ class ReferenceSession:
             target.delay_steps = int(steps) if steps.ndim == 0 else steps
         else:
             target.columns[name] = float(array) if array.ndim == 0 else array.copy()
+            if array.ndim and self._settings.options.get("weights") == "float32":
+                target.columns[name] = array.astype(np.float32).astype(float)
         target.changed = True
 
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -13,8 +13,10 @@ from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
+from pyNN.spike_sources import CountedPoissonSource
 
-IndexArray = NDArray[np.int32]
+IndexArray = NDArray[Any]
+"""Whole numbers of a type as narrow as can be."""
 
 
 class SpikeTrain:
@@ -165,6 +167,25 @@ class SourceGroup:
     def size(self) -> int:
         return self.spec.size
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether engines draw how many spikes each cell has in a step; trains are made for others that want them."""
+        return isinstance(self.player, CountedPoissonSource)
+
+    def counts_at(self, step: int) -> IntArray:
+        """How many spikes each cell of a counted source has in a step."""
+        if not isinstance(self.player, CountedPoissonSource):
+            raise InternalError(f"The spikes of {self.spec.label} are not counted.")
+        return np.asarray(self.player.counts(step, step)[0])
+
+    def skip(self, to_step: int) -> None:
+        """Go on without a train."""
+        if isinstance(self.player, CountedPoissonSource):
+            self.player.skip(self.known_until, to_step)
+        self.train.count = 0
+        self.train.steps = self.train.cells = np.empty(0, dtype=np.int64)
+        self.known_until = to_step
+
     def play(self, to_step: int) -> None:
         """Fetch the spikes up to a step; they replace those of the chunk before."""
         steps, cells = self.player.advance(self.known_until, to_step)
@@ -206,6 +227,8 @@ class Route:
     posts: IndexArray
     weights: float | FloatArray
     delays: int | IndexArray
+    slice_number: int = 0
+    """The number of the slice that has all the targets."""
 
     @property
     def smallest_delay(self) -> int:
@@ -224,14 +247,42 @@ class Projection:
             raise InternalError(f"Projection {spec.label} has no connection table.")
         self.spec = spec
         self.table = spec.table
-        self.columns: dict[str, float | FloatArray] = dict(spec.table.columns)
-        self.delay_steps: int | IndexArray = spec.table.delay_steps
+        self._columns: dict[str, float | FloatArray] | None = None
+        self._delay_steps: int | IndexArray | None = None
         self.routes: list[Route] = []
         self.synapses: Any = None
         """A pyNN.reference.plasticity.RuledSynapses where the synapse type has a rule; there are no routes then."""
         self.couplings: list[Any] = []
         """pyNN.reference.coupling.Coupling where the synapses are electrical."""
         self.changed = False
+
+    @property
+    def columns(self) -> dict[str, float | FloatArray]:
+        """Values of each attribute but the delay; if the engine has taken over the table, a copy."""
+        if self.table.keeper is not None:
+            return self.table.columns
+        if self._columns is None:
+            self._columns = dict(self.table.columns)
+        return self._columns
+
+    @property
+    def delay_steps(self) -> int | IndexArray:
+        if self.table.keeper is not None or self._delay_steps is None:
+            return self.table.delay_steps
+        return self._delay_steps
+
+    @delay_steps.setter
+    def delay_steps(self, value: int | IndexArray) -> None:
+        self._delay_steps = value
+
+    def take_back(self) -> None:
+        """Have the columns as arrays, which can be changed."""
+        self.table.take_back()
+
+    def hand_over(self, keeper: Any) -> None:
+        """Leave the columns to what the engine keeps."""
+        self.table.hand_over(keeper)
+        self._columns = self._delay_steps = None
 
     def read(self, name: str, dt: float) -> FloatArray:
         size = (self.table.size,)
@@ -368,6 +419,12 @@ class World:
         steps += [synapses.interval for synapses in self.ruled if synapses.interval]
         return 1 if self.couplings else min(steps, default=0)
 
+    def wants_train(self, source: SourceGroup) -> bool:
+        """Whether the spikes of a source that is counted must be there as a train too."""
+        if not source.is_counted or self.spike_recordings(source):
+            return True
+        return any(part.source is source for synapses in self.ruled for part in synapses.parts)
+
     def state_recordings(self, group: CellGroup) -> list[StateRecording]:
         return [r for r in self.recordings.values() if isinstance(r, StateRecording) and r.group is group]
 
@@ -378,8 +435,14 @@ class World:
 class Engine(Protocol):
     """What computes."""
 
-    def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int) -> Any:
-        """See pyNN.reference.routing.Sorter."""
+    def slices(self, size: int) -> list[tuple[int, int]]:
+        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with."""
+
+    def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
+        """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
+
+    def pack(self, projection: Projection) -> Any:
+        """A pyNN.specs.TableKeeper that takes the place of the projection's table; None: the table stays."""
 
     def make_synapses(
         self, projection: Projection, parts: list[Any], dt: float, step: int, seed: int, trial: int

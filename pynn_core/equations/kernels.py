@@ -190,17 +190,19 @@ def numpy_source(program: Program) -> str:
 
 
 def numba_source(program: Program, per_cell: bool) -> str:
-    """Module with a compiled `update(n, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`: any spikes?
+    """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
 
-    `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i]
-    is 1 in cells that spike. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like `x`. With
-    `key` and `step`, a cell's index gives its random number.
+    It updates the cells from `first` to `last` - 1, and returns whether any of them spikes. `x` is (states, n) and
+    changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that
+    spike. `refractory`, `i_inj` and `flags` have the cells of the update only. `c` is (coefficients,), or with
+    `per_cell` (coefficients, n). `scratch` is like `x`. With `key` and `step`, a cell's index gives its random number.
     """
     analysis = program.analysis
     lines = [NUMBA_HEADER, *([NUMBA_EXPONENTIALS] if _uses_exponentials(program) else [])]
     if analysis.random:
         lines.insert(0, "from pyNN.random.compiled import uniform")
-        program = dataclasses.replace(program, completion=[(RANDOM, "uniform(_key, _i, _step)"), *program.completion])
+        drawn = (RANDOM, "uniform(_key, _first + _i, _step)")
+        program = dataclasses.replace(program, completion=[drawn, *program.completion])
     if program.refinement:
         lines += ['@njit(error_model="numpy")', *program.slopes, "", ""]
         lines += ['@njit(error_model="numpy")', *program.refinement, ""]
@@ -213,11 +215,12 @@ def numba_source(program: Program, per_cell: bool) -> str:
     lines += [
         "",
         '@njit(error_model="numpy")',
-        "def update(_n, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
-        *(f"    _x{i} = _x[{i}]" for i, _ in states),
-        *(f"    _row{i} = _w[{i}]" for i in receptors),
+        "def update(_first, _last, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
+        "    _n = _last - _first",
+        *(f"    _x{i} = _x[{i}][_first:_last]" for i, _ in states),
+        *(f"    _row{i} = _w[{i}][_first:_last]" for i in receptors),
         *(f"    {name} = _c[{i}]" for i, name in coefficients if not per_cell),
-        *(f"    _c{i} = _c[{i}]" for i, _ in coefficients if per_cell),
+        *(f"    _c{i} = _c[{i}][_first:_last]" for i, _ in coefficients if per_cell),
         "    _any = 0",
     ]
     load_coefficients: Callable[[str], list[str]] = lambda text: [  # noqa: E731
@@ -259,6 +262,8 @@ def numba_source(program: Program, per_cell: bool) -> str:
             crossed = ["_crossed = _flags[_i] != 0"]
         second = [*common, *load_arrivals, *(f"_n_{name} = _scratch{i}[_i]" for i, name in own), *crossed,
                   *load_coefficients(" ".join(completion)), "_active = _refractory <= 0.0", *completion, *store, *clear]
+        sliced = "[:, _first:_last]"
+        own_cells = [f"_x{sliced}", f"_scratch{sliced}", "_refractories", "_injected", "_c" + per_cell * sliced]
         refined = [
             "    if _redo != 0:",
             "        for _i in range(_n):",
@@ -266,11 +271,11 @@ def numba_source(program: Program, per_cell: bool) -> str:
             *(f"                {line}" for line in redo),
         ]
         lines += [
-            *(f"    _scratch{i} = _scratch[{i}]" for i, _ in states),
+            *(f"    _scratch{i} = _scratch[{i}][_first:_last]" for i, _ in states),
             "    _redo = 0",
             "    for _i in range(_n):",
             *(f"        {line}" for line in first),
-            *(refined if program.refinement else ["    integrate(_n, _x, _scratch, _refractories, _injected, _c)"]),
+            *(refined if program.refinement else [f"    integrate(_n, {', '.join(own_cells)})"]),
             "    for _i in range(_n):",
             *(f"        {line}" for line in second),
         ]

@@ -37,7 +37,7 @@ def philox(
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def uniform(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The number in [0, 1) of stream `key` (uint64) at (row, ordinal)."""
     k, r, o = np.uint64(key), np.uint64(row), np.uint64(ordinal)
@@ -45,7 +45,7 @@ def uniform(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - co
     return float(((w0 >> _5) << _26) | (w1 >> _6)) * _SCALE
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def log(x: float) -> float:  # pragma: no cover - compiled
     """Natural logarithm of a positive finite number."""
     f, exponent = math.frexp(x)
@@ -64,7 +64,7 @@ def log(x: float) -> float:  # pragma: no cover - compiled
     return k * s.LN2_HIGH - ((half - (t * (half + (t2 + t1)) + k * s.LN2_LOW)) - f)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no cover - compiled
     top = numerator[7]
     bottom = denominator[7]
@@ -74,7 +74,7 @@ def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no c
     return top / bottom
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
     """The standard normal's quantile for u in [0, 1)."""
     u = max(u, s.SMALLEST)
@@ -89,19 +89,19 @@ def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
     return -magnitude if q < 0.0 else magnitude
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def normal(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The standard normal number of stream `key` (uint64) at (row, ordinal)."""
     return normal_quantile(uniform(key, row, ordinal))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def exponential(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The exponential number of mean 1 of stream `key` (uint64) at (row, ordinal)."""
     return -log(1.0 - uniform(key, row, ordinal))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def uniforms(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
     """Numbers in [0, 1) for two 1-D integer arrays of equal length."""
     result = np.empty(rows.size)
@@ -110,7 +110,7 @@ def uniforms(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - c
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def normals(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
     """Standard normal numbers for two 1-D integer arrays of equal length."""
     result = np.empty(rows.size)
@@ -119,7 +119,7 @@ def normals(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - co
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def exponentials(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
     """Exponential numbers of mean 1 for two 1-D integer arrays of equal length."""
     result = np.empty(rows.size)

@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import operator
 import sys
-from collections.abc import Callable
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
 
 MULTIPLIER_0 = 0xD2511F53
 MULTIPLIER_1 = 0xCD9E8D57
@@ -45,6 +47,17 @@ def derive_key(seed: SupportsIndex, *parts: SupportsIndex | str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
+def mapped(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+    """function(item) of each item, in order, worked out by several threads where there are any to spare."""
+    if threads <= 1 or len(items) < 2:
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, items)
+
+
 def philox(
     c0: Any, c1: Any, c2: Any, c3: Any, k0: int, k1: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
@@ -61,6 +74,15 @@ def philox(
         k0 = (k0 + WEYL_0) & MASK
         k1 = (k1 + WEYL_1) & MASK
     return c0, c1, c2, c3
+
+
+def words(key: int, rows: Any, ordinals: Any) -> NDArray[np.uint64]:
+    """All four random numbers of 32 bits at each pair of `rows` and `ordinals`, in a new first axis."""
+    low, shift = np.uint64(MASK), np.uint64(32)
+    row, ordinal = np.broadcast_arrays(np.asarray(rows).astype(np.uint64), np.asarray(ordinals).astype(np.uint64))
+    return np.stack(
+        philox(ordinal & low, ordinal >> shift, row & low, row >> shift, key & MASK, (key >> 32) & MASK)
+    )
 
 
 def uniforms(key: int, rows: Any, ordinals: Any) -> FloatArray:

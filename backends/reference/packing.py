@@ -1,0 +1,105 @@
+"""Large tables of static connections as the compiled engine keeps them: sorted by source, in narrow columns.
+
+A connection with a weight and a delay of its own takes 2 or 4 bytes for the target cell, 8 for the weight (4 with
+setup(weights="float32")) and 1 for the delay (4 for delays of 256 steps or more). The table's own order, by target and
+then by source, is that in which the rows are read one after the other, so that it is made again when a script asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.reference.world import CellGroup, Group, Projection, Route
+from pyNN.specs import FloatArray, IntArray
+
+WORTH_PACKING = 1 << 16
+"""Connections from which on a second copy of them counts."""
+
+
+class PackedTable:
+    """The connections of one whole population with another (or itself), in routes of a compiled engine."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        # Groups are those of one session, and connections outlive it.
+        self._routes: list[Route] = [replace(route, source=None, target=None) for route in routes]  # type: ignore[arg-type]
+        self._sources, self._targets = routes[0].source.size, routes[0].target.size
+        self.size = sum(len(route.posts) for route in routes)
+        self.delay_limits = (
+            min(route.smallest_delay for route in routes),
+            max(route.largest_delay for route in routes),
+        )
+
+    @property
+    def _driver(self) -> ModuleType:
+        from pyNN.reference.numba_engine import driver
+
+        return driver()
+
+    def routes(self, source: Group, target: CellGroup) -> list[Route]:
+        """The routes between the groups of a session; they share their arrays with this table."""
+        return [replace(route, source=source, target=target) for route in self._routes]
+
+    def _restored(self, column: str, kind: type) -> NDArray[Any]:
+        """A column in the order of the table; "pre" is the source cell of each connection."""
+        result: NDArray[Any] = np.empty(self.size, dtype=kind)
+        begin = 0
+        for route in self._routes:
+            places = self._places(route)
+            end = begin + len(route.posts)
+            if column == "pre":
+                self._driver.restore_sources(route.starts, route.posts, places, result[begin:end])
+            else:
+                self._driver.restore(route.posts, places, getattr(route, column), result[begin:end])
+            begin = end
+        return result
+
+    def _places(self, route: Route) -> IntArray:
+        """Where the connections to each target cell begin."""
+        places = np.zeros(self._targets + 1, dtype=np.int64)
+        np.cumsum(self._counts(route), out=places[1:])
+        return places
+
+    def _counts(self, route: Route) -> IntArray:
+        counts = np.zeros(self._targets, dtype=np.int64)
+        self._driver.count_targets(route.posts, counts)
+        return counts
+
+    @property
+    def pre(self) -> NDArray[np.int32]:
+        return self._restored("pre", np.int32)
+
+    @property
+    def post(self) -> NDArray[np.int32]:
+        counts = sum((self._counts(route) for route in self._routes), np.zeros(self._targets, dtype=np.int64))
+        return np.repeat(np.arange(self._targets, dtype=np.int32), counts)
+
+    @property
+    def delay_steps(self) -> int | NDArray[np.int32]:
+        delays = self._routes[0].delays
+        return self._restored("delays", np.int32) if isinstance(delays, np.ndarray) else delays
+
+    @property
+    def columns(self) -> dict[str, float | FloatArray]:
+        weights = self._routes[0].weights
+        return {"weight": self._restored("weights", np.float64) if isinstance(weights, np.ndarray) else weights}
+
+
+def packed(projection: Projection, is_sorted: Callable[[Any, Any], bool]) -> PackedTable | None:
+    """The table of a projection in the form of its routes, or None where these do not tell all about it."""
+    table, routes = projection.table, projection.routes
+    if table.size < WORTH_PACKING or set(table.columns) != {"weight"}:
+        return None
+    if not _is_whole(projection.spec.pre, routes[0].source) or not _is_whole(projection.spec.post, routes[0].target):
+        return None
+    return PackedTable(routes) if is_sorted(table.pre, table.post) else None
+
+
+def _is_whole(ids: IntArray, group: Group) -> bool:
+    """Whether cells, given by their ids, are those of a group in their order."""
+    return np.array_equal(ids, np.arange(group.spec.first_id, group.spec.first_id + group.size))
