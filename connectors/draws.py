@@ -51,9 +51,9 @@ def connector_key(request: ConnectionRequest, *parts: str) -> int:
 def keyed_uniforms(request: ConnectionRequest, key: int, rows: IntArray, ordinals: IntArray) -> FloatArray:
     """One number in [0, 1) for each pair of two 1-D arrays."""
     if request.compiled:
-        from pyNN.random import compiled
+        from pyNN.random.native import fill_uniforms
 
-        return compiled.uniforms(np.uint64(key), rows, ordinals)
+        return fill_uniforms(key, rows, ordinals)
     return uniforms(key, rows, ordinals)
 
 
@@ -95,18 +95,19 @@ def bernoulli_rows(
 def _bernoulli_compiled(
     key: int, rows: IntArray, width: int, log_q: float, p: float, forbidden: IntArray, report: Report
 ) -> tuple[IntArray, Int32Array]:
-    from pyNN.connectors.kernels import skip_rows
+    from pyNN.connectors.compiled import loop
 
+    skip_rows = loop("skip_rows")
     counts = np.zeros(rows.size, dtype=np.int64)
+    done = np.zeros(2, dtype=np.int64)
     parts = []
-    row = 0
-    while row < rows.size:
+    while (row := int(done[0])) < rows.size:
         # Five standard deviations above the mean nearly always suffice; otherwise the rest goes into another array.
         mean = min(rows.size - row, max(1, 16 * PAIRS_A_BLOCK // width)) * width * p
         buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width, dtype=np.int32)
-        row, filled = skip_rows(np.uint64(key), rows, forbidden, width, log_q, row, buffer, counts)
-        parts.append(buffer[:filled])
-        report(row / rows.size)
+        skip_rows(key, rows, forbidden, width, log_q, buffer, counts, done)
+        parts.append(buffer[: done[1]])
+        report(done[0] / rows.size)
     # A single part is little shorter than its buffer, so that a copy would save no memory worth its time.
     return counts, np.concatenate(parts) if len(parts) > 1 else parts[0]
 
@@ -186,11 +187,13 @@ def sampled_rows(
 def _sample_compiled(
     key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
 ) -> Int32Array:
-    from pyNN.connectors.kernels import choose_rows, sample_rows
+    from pyNN.connectors.compiled import loop
 
     columns = np.empty(int(numbers.sum()), dtype=np.int32)
-    fill = choose_rows if with_replacement else sample_rows
-    fill(np.uint64(key), rows, forbidden, width, numbers, columns)
+    words = np.zeros((width >> 6) + 1, dtype=np.uint64)
+    cells = np.zeros(width + 1, dtype=np.int32)
+    fill = loop("choose_rows" if with_replacement else "sample_rows")
+    fill(key, rows, forbidden, width, numbers, columns, words, cells)
     return columns
 
 
@@ -257,10 +260,10 @@ def _floyd_block(key: int, rows: IntArray, width: int, numbers: IntArray, forbid
 def by_column(request: ConnectionRequest, rows: Int32Array, columns: Int32Array, width: int) -> tuple[Any, Any]:
     """Pairs that are sorted by row and column, sorted by column and row."""
     if request.compiled:
-        from pyNN.connectors.kernels import transpose
+        from pyNN.connectors.compiled import loop
 
         new_rows, new_columns = np.empty_like(rows), np.empty_like(columns)
-        transpose(rows, columns, width, new_rows, new_columns)
+        loop("transpose")(rows, columns, width, new_rows, new_columns, np.zeros(width + 1, dtype=np.int64))
         return new_rows, new_columns
     order = np.argsort(columns, kind="stable")
     return rows[order], columns[order]

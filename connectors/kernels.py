@@ -1,4 +1,7 @@
-"""Compiled loops of the random connectors. Each gives the same connections as its NumPy version in `draws`."""
+"""Compiled loops of the random connectors. Each gives the same connections as its NumPy version in `draws`.
+
+Only processes that compile import this module.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ _SCAN_RATIO = 256
 """A set of bits is scanned word by word, unless it is sparser than one in this many: then its members are sorted."""
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def skip_rows(
-    key: Any, rows: Any, forbidden: Any, width: int, log_q: float, first: int, columns: Any, counts: Any
-) -> tuple[int, int]:  # pragma: no cover - compiled
-    """Fill `columns` with the hits of rows[first:], jumping from hit to hit; counts[k] gets the hits of rows[k].
+    key: Any, rows: Any, forbidden: Any, width: int, log_q: float, columns: Any, counts: Any, done: Any
+) -> None:  # pragma: no cover - compiled
+    """Fill `columns` with the hits of rows[done[0]:], jumping from hit to hit; counts[k] gets the hits of rows[k].
 
-    Stops before a row that does not fit: (number of the first row not done, number of columns filled).
+    Stops before a row that does not fit: `done` is then (number of the first row not done, number of columns filled).
     """
     filled = 0
-    for k in range(first, rows.size):
+    for k in range(done[0], rows.size):
         start = filled
         position = 0
         ordinal = 0
@@ -39,32 +42,54 @@ def skip_rows(
             position += int(math.floor(skip))
             if position != forbidden[k]:
                 if filled == columns.size:
-                    return k, start
+                    done[0], done[1] = k, start
+                    return
                 columns[filled] = position
                 filled += 1
             position += 1
             if position >= width:
                 break
         counts[k] = filled - start
-    return rows.size, filled
+    done[0], done[1] = rows.size, filled
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def _lowest_bit(word: Any) -> int:  # pragma: no cover - compiled
     """Number of the lowest bit that is set: its product with a de Bruijn sequence has that in its upper six bits."""
     return int(_BIT_OF[((word & (~word + _ONE)) * _DE_BRUIJN) >> _58])
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
+def sort(values: Any) -> None:  # pragma: no cover - compiled
+    """Sort a short array in place: heapsort, which needs no memory (Williams 1964, Commun ACM 7:347)."""
+    end = values.size
+    start = end // 2
+    while end > 1:
+        if start > 0:
+            start -= 1
+        else:
+            end -= 1
+            values[0], values[end] = values[end], values[0]
+        root = start
+        while 2 * root + 1 < end:
+            child = 2 * root + 1
+            if child + 1 < end and values[child] < values[child + 1]:
+                child += 1
+            if values[root] >= values[child]:
+                break
+            values[root], values[child] = values[child], values[root]
+            root = child
+
+
+@njit(error_model="numpy")
 def sample_rows(
-    key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any
+    key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any, words: Any, chosen: Any
 ) -> None:  # pragma: no cover - compiled
     """Fill `columns` with numbers[k] of the allowed columns for each row, ascending, whole copies of all first.
 
-    Floyd's sampling (Bentley & Floyd 1987, Commun ACM 30:754), of the columns left out where these are fewer.
+    Floyd's sampling (Bentley & Floyd 1987, Commun ACM 30:754), of the columns left out where these are fewer. `words`
+    are zeros for width/64 + 1 sets of bits, `chosen` is room for width/2 + 1 columns.
     """
-    words = np.zeros((width >> 6) + 1, dtype=np.uint64)
-    chosen = np.empty(width // 2 + 1, dtype=np.int32)
     filled = 0
     for k in range(rows.size):
         f = forbidden[k]
@@ -93,7 +118,7 @@ def sample_rows(
                 words[chosen[t] >> 6] = np.uint64(0)
         elif n * _SCAN_RATIO < m:
             part = chosen[:n]
-            part.sort()
+            sort(part)
             for t in range(n):
                 c = part[t]
                 words[c >> 6] = np.uint64(0)
@@ -110,13 +135,14 @@ def sample_rows(
                     filled += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def choose_rows(
-    key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any
+    key: Any, rows: Any, forbidden: Any, width: int, numbers: Any, columns: Any, words: Any, times: Any
 ) -> None:  # pragma: no cover - compiled
-    """Fill `columns` with numbers[k] of the allowed columns for each row, drawn with replacement, ascending."""
-    words = np.zeros((width >> 6) + 1, dtype=np.uint64)
-    times = np.zeros(width, dtype=np.int32)
+    """Fill `columns` with numbers[k] of the allowed columns for each row, drawn with replacement, ascending.
+
+    `words` are zeros for width/64 + 1 sets of bits, `times` zeros for width + 1 columns.
+    """
     filled = 0
     for k in range(rows.size):
         f = forbidden[k]
@@ -127,7 +153,7 @@ def choose_rows(
                 c = int(uniform(key, rows[k], t) * m)
                 columns[filled] = c + 1 if 0 <= f <= c else c
                 filled += 1
-            columns[start:filled].sort()
+            sort(columns[start:filled])
             continue
         for t in range(numbers[k]):
             c = int(uniform(key, rows[k], t) * m)
@@ -145,10 +171,11 @@ def choose_rows(
                 times[c] = 0
 
 
-@njit(cache=True, nogil=True)
-def transpose(rows: Any, columns: Any, width: int, new_rows: Any, new_columns: Any) -> None:  # pragma: no cover
-    """Pairs sorted by row and column, sorted by column and row instead."""
-    starts = np.zeros(width + 1, dtype=np.int64)
+@njit(error_model="numpy")
+def transpose(
+    rows: Any, columns: Any, width: int, new_rows: Any, new_columns: Any, starts: Any
+) -> None:  # pragma: no cover - compiled
+    """Pairs sorted by row and column, sorted by column and row instead; `starts` are width + 1 zeros."""
     for c in columns:
         starts[c + 1] += 1
     for c in range(width):

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.equations import store
+from pyNN.compilation import load
 from pyNN.equations.synapses import RECEPTOR_TIME, WEIGHT
-from pyNN.reference import layout, synapse_kernels
+from pyNN.reference import compiled, layout, synapse_kernels
 from pyNN.reference.plasticity import Part, RuledSynapses, Shift, evolved, rate_of
 from pyNN.reference.synapse_kernels import Plan
 from pyNN.reference.world import CellGroup, Group
@@ -116,7 +116,7 @@ class History:
         record = self.record
         values = self.synapses.values(next(p for p in self.synapses.parts if p.target is self.target))
         self.numbers, self.tables = self.synapses.numbers(values, 0.0)
-        record[layout.HISTORY_KERNEL] = self.synapses.module.remember.address
+        record[layout.HISTORY_KERNEL] = self.synapses.kernels["remember"].address
         record[layout.HISTORY_GROUP] = target_record
         record[layout.HISTORY_CAPACITY] = self.capacity
         record[layout.HISTORY_TABLE_SIZE] = self.tables.shape[1]
@@ -234,7 +234,7 @@ class Pathway:
     def describe(self, queue: Queue, history: History | None, target_record: int) -> None:
         """Fill the record that the kernels read; the arrays must stay alive and in place."""
         record, synapses = self.record, self.synapses
-        record[layout.PATHWAY_KERNEL] = synapses.module.deliver.address
+        record[layout.PATHWAY_KERNEL] = synapses.kernels["deliver"].address
         record[layout.PATHWAY_QUEUE] = queue.record.ctypes.data
         record[layout.PATHWAY_LAG] = self.shift.lag
         record[layout.PATHWAY_EARLY] = int(self.shift.early)
@@ -271,7 +271,7 @@ class Pathway:
         if not everything and not self.varying_delay:
             back = self.shift.whole - int(self.shift.pre_first)
             until = math.floor(step - self.shift.back) - back
-        self.synapses.module.settle.ctypes(self.record.ctypes.data, until, int(everything))
+        self.synapses.kernels["settle"](self.record.ctypes.data, until, int(everything))
 
 
 @lru_cache(maxsize=64)
@@ -319,9 +319,7 @@ class CompiledSynapses(RuledSynapses):
         self.plan = self._wanted_plan()
         # A state that is kept for each connection stays so: its values may differ by now.
         self.own_states |= set(self.plan.states(""))
-        text = synapse_kernels.source(self.plan)
-        identity = store.digest(text, store.source_text("pyNN.random.compiled"))
-        self.module = store.module(self.model.name, lambda: text, identity)
+        self.kernels = load(compiled.rule(self.model.name, synapse_kernels.source(self.plan), self.plan.kernels))
 
     def _times(self) -> list[Any]:
         if RECEPTOR_TIME not in self.rule.parameters:
@@ -401,7 +399,7 @@ class CompiledSynapses(RuledSynapses):
         for pathway in self.pathways:
             lag = int(pathway.record[layout.PATHWAY_LAG])
             pathway.record[layout.PATHWAY_LAG] = 0
-            self.module.deliver.ctypes(pathway.record.ctypes.data, step, 0)
+            self.kernels["deliver"](pathway.record.ctypes.data, step, 0)
             pathway.record[layout.PATHWAY_LAG] = lag
             if self.plan.has_post:
                 pathway.settle(step, everything=True)

@@ -43,7 +43,9 @@ LIMIT_ADDRESS = 34  # int64 (rows, limits); see pyNN.spike_sources.CountedPoisso
 LIMIT_ROWS = 35
 LIMITS = 36
 LIMIT_ROW_ADDRESS = 37  # int32 (size,)
-GROUP_FIELDS = 38
+COUNT_KERNEL = 38
+GROUP_TIME = 39  # ns that updates took, if they are measured
+GROUP_FIELDS = 40
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -69,14 +71,14 @@ RECEPTOR = 2
 START_ADDRESS = 3  # int64
 POST_ADDRESS = 4  # uint16 or int32
 WEIGHT_ADDRESS = 5  # float64 or float32
-WEIGHT_STRIDE = 6  # 0: one weight for all
-DELAY_ADDRESS = 7  # uint8 or int32
-DELAY_STRIDE = 8
-ROUTE_SLICE = 9  # that has all its target cells
-POST_BYTES = 10
-WEIGHT_BYTES = 11
-DELAY_BYTES = 12
-ROUTE_ONE_TO_ONE = 13  # 1: of counted sources, each to the cell of the same index, all alike
+DELAY_ADDRESS = 6  # uint8 or int32
+ROUTE_SLICE = 7  # that has all its target cells
+ROUTE_KERNEL = 8
+ROUTE_SOURCE_RECORD = 9  # addresses of the groups' records
+ROUTE_TARGET_RECORD = 10
+ROUTE_FIRST_CELL = 11  # of the slice
+ROUTE_LAST_CELL = 12
+ROUTE_TIME = 13  # ns
 ROUTE_FIELDS = 14
 
 # Gap junctions between two groups.
@@ -103,6 +105,24 @@ FIRST_DELIVERED = 8  # the steps of the spikes that are delivered
 LAST_DELIVERED = 9
 TASK = 16  # the next task; -1: the threads stop
 FINISHED = 32  # tasks of the phase that are done
+GROUPS = 40
+GROUP_ADDRESS = 41  # int64 (groups, GROUP_FIELDS)
+PART_ADDRESS = 42  # int64 (slices, groups, GROUP_FIELDS)
+ROUTES = 43
+ROUTE_TABLE_ADDRESS = 44  # int64 (routes, ROUTE_FIELDS)
+QUEUES = 45
+QUEUE_ADDRESS = 46  # int64: addresses of records, like the next two
+HISTORIES = 47
+HISTORY_ADDRESS = 48
+PATHWAYS = 49
+PATHWAY_ADDRESS = 50
+COUPLE_KERNEL = 51  # 0: no gap junctions
+COUPLING_TABLES = 52
+COUPLING_ADDRESS = 53  # int64 (tables, COUPLING_FIELDS)
+SCRATCH = 54  # address of int64 (slices + 1, 2, SCRATCH_WIDTH)
+SCRATCH_WIDTH = 55
+CLOCK = 56  # address of clock_gettime; 0: times are not measured
+TIME_ADDRESS = 57  # int64 (slices, 8): seconds and ns
 CONTROL_FIELDS = 64
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.
@@ -157,4 +177,5 @@ PATHWAY_TABLE_SIZE = 24
 PATHWAY_KEY_ADDRESS = 25  # int64 (connections,)
 PATHWAY_KEY = 26
 PATHWAY_SLICE = 27  # that has all its target cells
-PATHWAY_FIELDS = 28
+PATHWAY_TIME = 28  # ns
+PATHWAY_FIELDS = 29

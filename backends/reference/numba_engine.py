@@ -6,16 +6,14 @@ import ctypes
 import os
 import threading
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.equations import kernels, store
-from pyNN.reference import layout
+from pyNN.compilation import Unit, load, request
+from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
-from pyNN.reference.kernel_frame import FRAME
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
@@ -35,32 +33,27 @@ _CHANGING = (
 _LOG_SPIKES = 1 << 16
 
 
-def driver() -> ModuleType:
-    """The module pyNN.reference.driver, loaded from the folder in which its machine code can be kept."""
-    text = store.source_text("pyNN.reference.driver")
-    return store.module("driver", lambda: text, store.digest(text, store.source_text("pyNN.reference.layout")))
-
-
 def yield_address() -> int:
     """Address of the operating system's function by which a thread gives way, int32(); 0 if there is none."""
     if os.name == "nt":
         function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined,unused-ignore]
-    else:
-        function = getattr(ctypes.CDLL(None), "sched_yield", None)
+        return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    return _system_function("sched_yield")
+
+
+def _system_function(name: str) -> int:
+    """Address of a function of the operating system's C library; 0 if there is none."""
+    function = getattr(ctypes.CDLL(None), name, None) if os.name != "nt" else None
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0) if function is not None else 0
 
 
-def kernel_address(group: CellGroup) -> int:
-    """Address of the compiled kernel of a group's cell type, for cells that are alike or that differ."""
-    constants = {name: value for name, value in vars(layout).items() if name.isupper()}
-    constants["PER_CELL"] = group.per_cell
-    header = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
+def kernel_unit(group: CellGroup) -> Unit:
+    """The machine code of a group's cell type, for cells that are alike or that differ."""
+    return compiled.cells(group.spec.model.name, group.key, group.program, group.per_cell)
 
-    def source() -> str:
-        return kernels.numba_source(group.program, group.per_cell) + header + FRAME
 
-    module = store.module(group.spec.model.name, source, store.digest(group.key, header, FRAME))
-    return int(module.kernel.address)
+def _address(unit: Unit, name: str) -> int:
+    return load(unit)[name].address
 
 
 def _plain(values: Any, kind: Any) -> NDArray[Any]:
@@ -79,11 +72,12 @@ class NumbaEngine:
     def __init__(self, threads: int = 1, weight_type: str = "float64") -> None:
         self.threads = threads
         self.weight_type = np.dtype(weight_type)
-        self._driver = driver()
+        self._functions = load(compiled.DRIVER)
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
         self._control[layout.SLICES] = threads
-        self._control[layout.TASK] = -1
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
+        self._times = np.zeros((threads, 8), dtype=np.int64)
+        self._control[layout.TIME_ADDRESS] = self._times.ctypes.data
         self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
@@ -94,17 +88,14 @@ class NumbaEngine:
         self._alive: list[Any] = []
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
-        # Loads the machine code of the loop, or compiles it.
-        self._drive()
-        self._driver.begin(self._control, self._records, *self._keepers[:2])
-        self._control[layout.TASK] = -1
 
     def _drive(self) -> int:
-        return int(
-            self._driver.drive(
-                self._control, self._records, self._parts, self._routes, *self._keepers, self._couplings
-            )
-        )
+        return int(self._functions["drive"](self._control.ctypes.data, 0, 0))
+
+    @property
+    def queues(self) -> dict[int, Queue]:
+        """Spikes that synapses with a rule have not dealt with yet, by id() of the group of their sources."""
+        return self._queues
 
     def slices(self, size: int) -> list[tuple[int, int]]:
         """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with.
@@ -121,8 +112,9 @@ class NumbaEngine:
         starts = np.zeros(size + 2, dtype=np.int64)
         order = np.empty(len(pre), dtype=np.int64)
         source = _plain(pre, np.int32)
-        self._driver.count_sources(source, starts)
-        self._driver.positions(source, starts, order)
+        loops = load(compiled.sorting("u2", "f8", "u1"))
+        loops["count_sources"](source, starts)
+        loops["positions"](source, starts, order)
         return starts[:-1], order
 
     def make_synapses(
@@ -144,8 +136,10 @@ class NumbaEngine:
         sorted_weight = np.empty(len(weight), dtype=self.weight_type)
         sorted_delay = np.empty(len(delay), dtype=np.uint8 if delay.max(initial=0) < 1 << 8 else np.int32)
         source, target = _plain(pre, np.int32), _plain(post, np.int32)
-        self._driver.count_sources(source, starts)
-        self._driver.place(source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
+        columns = (posts, sorted_weight, sorted_delay)
+        loops = load(compiled.sorting(*(column.dtype.str[1:] for column in columns)))
+        loops["count_sources"](source, starts)
+        loops["place"](source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
         return (
             starts[:-1],
             posts,
@@ -154,10 +148,11 @@ class NumbaEngine:
         )
 
     def pack(self, projection: Projection) -> PackedTable | None:
-        return packed(projection, self._driver.is_sorted)
+        is_sorted = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
+        return packed(projection, lambda pre, post: bool(is_sorted(_plain(pre, np.int32), _plain(post, np.int32))))
 
     def prepare(self, group: CellGroup) -> None:
-        kernel_address(group)
+        request(kernel_unit(group))
 
     def refresh(self, world: World) -> None:
         groups: list[Group] = [*world.cells, *world.sources]
@@ -177,6 +172,7 @@ class NumbaEngine:
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
+        self._describe_tables()
 
     def _describe_source(self, source: SourceGroup) -> None:
         record = self._records[self._rows[id(source)]]
@@ -186,6 +182,7 @@ class NumbaEngine:
             record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
             record[layout.WORD_ADDRESS] = self._address(np.zeros((4, source.size), dtype=np.uint32))
             record[layout.WORD_BLOCK] = -1
+            record[layout.COUNT_KERNEL] = _address(compiled.COUNTING, "draw")
 
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
@@ -226,6 +223,7 @@ class NumbaEngine:
                 record[layout.COUPLED_ADDRESS] = self._address(current.values)
                 record[layout.COUPLED_FRESH] = int(current.fresh)
         self._couplings = np.zeros((len(world.couplings), layout.COUPLING_FIELDS), dtype=np.int64)
+        self._control[layout.COUPLE_KERNEL] = _address(compiled.COUPLING, "couple") if world.couplings else 0
         for record, coupling in zip(self._couplings, world.couplings, strict=True):
             record[layout.COUPLING_SOURCE] = self._rows[id(coupling.source)]
             record[layout.COUPLING_TARGET] = self._rows[id(coupling.target)]
@@ -272,7 +270,7 @@ class NumbaEngine:
         record[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
         record[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
         # An empty group has nothing to update, and its arrays have no address.
-        record[layout.KERNEL_ADDRESS] = kernel_address(group) if size else 0
+        record[layout.KERNEL_ADDRESS] = _address(kernel_unit(group), "kernel") if size else 0
         currents = [c for c in world.currents.values() if any(target is group for target, _ in c.targets)]
         recordings = world.state_recordings(group)
         tables = (
@@ -306,25 +304,34 @@ class NumbaEngine:
 
     def _describe_routes(self, world: World) -> None:
         routes = [route for route in world.routes if route.posts.size]
+        kinds = [self._kind(route) for route in routes]
+        for kind in kinds:
+            request(compiled.route(kind))
         self._routes = np.zeros((len(routes), layout.ROUTE_FIELDS), dtype=np.int64)
-        for record, route in zip(self._routes, routes, strict=True):
-            weights, delays = np.atleast_1d(route.weights), np.atleast_1d(route.delays)
-            if not np.ndim(route.delays):
-                delays = delays.astype(np.int32)
-            record[layout.SOURCE] = self._rows[id(route.source)]
-            record[layout.TARGET] = self._rows[id(route.target)]
+        base, width = self._records.ctypes.data, layout.GROUP_FIELDS * 8
+        for record, route, kind in zip(self._routes, routes, kinds, strict=True):
+            weights = np.atleast_1d(route.weights)
+            delays = np.atleast_1d(route.delays) if np.ndim(route.delays) else np.array([route.delays], dtype=np.int32)
+            source, target = self._rows[id(route.source)], self._rows[id(route.target)]
+            record[layout.SOURCE], record[layout.TARGET] = source, target
             record[layout.RECEPTOR] = route.receptor
             record[layout.START_ADDRESS] = self._address(route.starts)
             record[layout.POST_ADDRESS] = self._address(route.posts)
             record[layout.WEIGHT_ADDRESS] = self._address(weights)
-            record[layout.WEIGHT_STRIDE] = np.ndim(route.weights)
             record[layout.DELAY_ADDRESS] = self._address(delays)
-            record[layout.DELAY_STRIDE] = np.ndim(route.delays)
             record[layout.ROUTE_SLICE] = route.slice_number
-            record[layout.POST_BYTES] = route.posts.itemsize
-            record[layout.WEIGHT_BYTES] = weights.itemsize
-            record[layout.DELAY_BYTES] = delays.itemsize
-            record[layout.ROUTE_ONE_TO_ONE] = int(self._is_one_to_one(route))
+            record[layout.ROUTE_KERNEL] = _address(compiled.route(kind), "deliver")
+            record[layout.ROUTE_SOURCE_RECORD] = base + width * source
+            record[layout.ROUTE_TARGET_RECORD] = base + width * target
+            first, last = self.slices(route.target.size)[route.slice_number]
+            record[layout.ROUTE_FIRST_CELL], record[layout.ROUTE_LAST_CELL] = first, last
+
+    def _kind(self, route: Route) -> delivery.Kind:
+        """How a route keeps its connections."""
+        weights = route.weights.dtype.name if isinstance(route.weights, np.ndarray) else delivery.SHARED
+        delays = route.delays.dtype.name if isinstance(route.delays, np.ndarray) else delivery.SHARED
+        counted = isinstance(route.source, SourceGroup) and route.source.is_counted
+        return delivery.Kind(route.posts.dtype.name, weights, delays, counted, self._is_one_to_one(route))
 
     def _is_one_to_one(self, route: Route) -> bool:
         """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
@@ -358,7 +365,7 @@ class NumbaEngine:
 
     def _drive_together(self) -> int:
         """Let all threads run the loop, of which one is this thread; why they came back."""
-        if self._driver.begin(self._control, self._records, *self._keepers[:2]):
+        if self._functions["begin"](self._control.ctypes.data, 0, 0):
             return 2
         others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
         try:
@@ -371,6 +378,24 @@ class NumbaEngine:
                 if other.ident is not None:
                     other.join()
         return reason
+
+    def _describe_tables(self) -> None:
+        """Tell the run loop where the tables of records are."""
+        width = max(len(self._records), self.threads)
+        tables = (
+            (layout.GROUPS, layout.GROUP_ADDRESS, self._records),
+            (layout.GROUPS, layout.PART_ADDRESS, self._parts),
+            (layout.ROUTES, layout.ROUTE_TABLE_ADDRESS, self._routes),
+            (layout.QUEUES, layout.QUEUE_ADDRESS, self._keepers[0]),
+            (layout.HISTORIES, layout.HISTORY_ADDRESS, self._keepers[1]),
+            (layout.PATHWAYS, layout.PATHWAY_ADDRESS, self._keepers[2]),
+            (layout.COUPLING_TABLES, layout.COUPLING_ADDRESS, self._couplings),
+        )
+        for number, address, table in tables:
+            self._control[number], self._control[address] = len(table), table.ctypes.data
+        self._control[layout.GROUPS] = len(self._records)
+        self._control[layout.SCRATCH] = self._address(np.zeros((self.threads + 1, 2, width), dtype=np.int64))
+        self._control[layout.SCRATCH_WIDTH] = width
 
     def _divide(self, world: World) -> None:
         """Make the records of the cells of each slice from those of the groups."""

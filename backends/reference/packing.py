@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyNN.compilation import Function
+from pyNN.reference.compiled import loop, restoring
 from pyNN.reference.world import CellGroup, Group, Projection, Route
 from pyNN.specs import FloatArray, IntArray
 
@@ -35,11 +36,10 @@ class PackedTable:
             max(route.largest_delay for route in routes),
         )
 
-    @property
-    def _driver(self) -> ModuleType:
-        from pyNN.reference.numba_engine import driver
-
-        return driver()
+    def _loop(self, name: str, route: Route) -> Function:
+        """A compiled loop for columns of a route's types; shared values have no column."""
+        weights, delays = np.asarray(route.weights).dtype, np.asarray(route.delays).dtype
+        return loop(restoring(*(kind.str[1:] for kind in (route.posts.dtype, weights, delays))), name)
 
     def routes(self, source: Group, target: CellGroup) -> list[Route]:
         """The routes between the groups of a session; they share their arrays with this table."""
@@ -53,9 +53,9 @@ class PackedTable:
             places = self._places(route)
             end = begin + len(route.posts)
             if column == "pre":
-                self._driver.restore_sources(route.starts, route.posts, places, result[begin:end])
+                self._loop("restore_sources", route)(route.starts, route.posts, places, result[begin:end])
             else:
-                self._driver.restore(route.posts, places, getattr(route, column), result[begin:end])
+                self._loop(f"restore_{column}", route)(route.posts, places, getattr(route, column), result[begin:end])
             begin = end
         return result
 
@@ -67,7 +67,7 @@ class PackedTable:
 
     def _counts(self, route: Route) -> IntArray:
         counts = np.zeros(self._targets, dtype=np.int64)
-        self._driver.count_targets(route.posts, counts)
+        self._loop("count_targets", route)(route.posts, counts)
         return counts
 
     @property

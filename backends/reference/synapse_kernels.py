@@ -15,35 +15,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pyNN.equations.synapses import WEIGHT, Assign, Course, Rule, text
-from pyNN.reference import layout
 
 _HEADER = """
 import math
 
 import numpy as np
-from numba import carray, cfunc, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import carray, njit
 
+from pyNN.compilation.pointers import floats, integers, pointer
 from pyNN.random.compiled import uniform as _stream
-
-
-@intrinsic
-def _pointer(typing, address):
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), generate
-
-
-@njit
-def _floats(address, size):
-    return carray(_pointer(address), (size,), np.float64)
-
-
-@njit
-def _integers(address, size):
-    return carray(_pointer(address), (size,), np.int64)
 
 
 @njit(error_model="numpy")
@@ -119,6 +99,11 @@ class Plan:
 
     def states(self, level: str) -> list[str]:
         return [name for name, found in self.levels.items() if found == level]
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the kernels."""
+        return ("remember", "settle", "deliver") if self.has_post else ("deliver",)
 
     @property
     def columns(self) -> list[str]:
@@ -244,8 +229,7 @@ class _Writer:
     # -- kernels
 
     def source(self) -> str:
-        constants = {n: v for n, v in vars(layout).items() if n.isupper()}
-        self.lines = [f"{name} = {value!r}" for name, value in constants.items()]
+        self.lines = []
         self.add(0, f"EVENT_SHIFT = {EVENT_SHIFT}", "NEVER = -1e18", _HEADER)
         if self.plan.has_post:
             self._remember()
@@ -254,32 +238,32 @@ class _Writer:
         return "\n".join(self.lines) + "\n"
 
     def _kernel(self, name: str, arguments: str) -> None:
-        self.add(0, '@cfunc("int64(int64, int64, int64)", cache=True, error_model="numpy")')
+        self.add(0, '@njit(error_model="numpy")')
         self.add(0, f"def {name}({arguments}):")
 
     def _numbers(self, address: str) -> None:
         names = self.plan.numbers
-        self.add(1, f"_numbers = _floats({address}, {len(names)})")
+        self.add(1, f"_numbers = floats({address}, {len(names)})")
         self.add(1, *(f"{name} = _numbers[{k}]" for k, name in enumerate(names)))
 
     def _tables(self, address: str, size: str) -> None:
         self.add(1, f"table_size = {size}")
         for row, state in enumerate(self.plan.tabled):
-            self.add(1, f"table_{state} = _floats({address} + {8 * row}*table_size, table_size)")
+            self.add(1, f"table_{state} = floats({address} + {8 * row}*table_size, table_size)")
 
     def _remember(self) -> None:
         """Note the spikes number `first` to `last` - 1 of the target group."""
         states = self.plan.states("post")
         wide = 1 + len(states)
         self._kernel("remember", "address, first, last")
-        self.add(1, "h = carray(_pointer(address), (HISTORY_FIELDS,), np.int64)")
-        self.add(1, "group = carray(_pointer(h[HISTORY_GROUP]), (GROUP_FIELDS,), np.int64)")
-        self.add(1, "steps = _integers(group[SPIKE_STEP_ADDRESS], last)")
-        self.add(1, "cells = _integers(group[SPIKE_CELL_ADDRESS], last)")
+        self.add(1, "h = integers(address, HISTORY_FIELDS)")
+        self.add(1, "group = integers(h[HISTORY_GROUP], GROUP_FIELDS)")
+        self.add(1, "steps = integers(group[SPIKE_STEP_ADDRESS], last)")
+        self.add(1, "cells = integers(group[SPIKE_CELL_ADDRESS], last)")
         self.add(1, "size, capacity = group[SIZE], h[HISTORY_CAPACITY]")
-        self.add(1, f"entries = _floats(h[HISTORY_ENTRY_ADDRESS], size*capacity*{wide})")
-        self.add(1, f"recent = _floats(h[HISTORY_RECENT_ADDRESS], size*{wide + 1})")
-        self.add(1, "counts = _integers(h[HISTORY_COUNT_ADDRESS], size)")
+        self.add(1, f"entries = floats(h[HISTORY_ENTRY_ADDRESS], size*capacity*{wide})")
+        self.add(1, f"recent = floats(h[HISTORY_RECENT_ADDRESS], size*{wide + 1})")
+        self.add(1, "counts = integers(h[HISTORY_COUNT_ADDRESS], size)")
         self._numbers("h[HISTORY_SCALAR_ADDRESS]")
         self._tables("h[HISTORY_TABLE_ADDRESS]", "h[HISTORY_TABLE_SIZE]")
         self.add(1, "for _number in range(first, last):")
@@ -299,39 +283,39 @@ class _Writer:
     def _open(self) -> None:
         """Unpack a pathway's record."""
         plan = self.plan
-        self.add(1, "r = carray(_pointer(address), (PATHWAY_FIELDS,), np.int64)")
-        self.add(1, "sources = r[PATHWAY_SOURCES]", "starts = _integers(r[PATHWAY_START_ADDRESS], sources + 1)")
+        self.add(1, "r = integers(address, PATHWAY_FIELDS)")
+        self.add(1, "sources = r[PATHWAY_SOURCES]", "starts = integers(r[PATHWAY_START_ADDRESS], sources + 1)")
         self.add(1, "connections = starts[sources]")
-        self.add(1, "posts = carray(_pointer(r[PATHWAY_POST_ADDRESS]), (connections,), np.int32)")
-        self.add(1, "delays = carray(_pointer(r[PATHWAY_DELAY_ADDRESS]), (connections + 1,), np.int32)")
-        self.add(1, "row_step = _integers(r[PATHWAY_ROW_STEP_ADDRESS], sources)")
-        self.add(1, "row_done = _integers(r[PATHWAY_ROW_DONE_ADDRESS], sources)")
+        self.add(1, "posts = carray(pointer(r[PATHWAY_POST_ADDRESS]), (connections,), np.int32)")
+        self.add(1, "delays = carray(pointer(r[PATHWAY_DELAY_ADDRESS]), (connections + 1,), np.int32)")
+        self.add(1, "row_step = integers(r[PATHWAY_ROW_STEP_ADDRESS], sources)")
+        self.add(1, "row_done = integers(r[PATHWAY_ROW_DONE_ADDRESS], sources)")
         shared = len(plan.states("pre"))
-        self.add(1, f"row_state = _floats(r[PATHWAY_ROW_STATE_ADDRESS], sources*{shared})")
+        self.add(1, f"row_state = floats(r[PATHWAY_ROW_STATE_ADDRESS], sources*{shared})")
         if plan.weight_column:
-            self.add(1, "weights = _floats(r[PATHWAY_WEIGHT_ADDRESS], connections)")
+            self.add(1, "weights = floats(r[PATHWAY_WEIGHT_ADDRESS], connections)")
         own = plan.states("")
         if own:
-            self.add(1, "touched = _floats(r[PATHWAY_TOUCHED_ADDRESS], connections)")
+            self.add(1, "touched = floats(r[PATHWAY_TOUCHED_ADDRESS], connections)")
             for j, state in enumerate(own):
-                self.add(1, f"own_{state} = _floats(r[PATHWAY_STATE_ADDRESS] + {8 * j}*connections, connections)")
-        self.add(1, f"pointers = _integers(r[PATHWAY_COLUMN_ADDRESS], {len(plan.columns)})")
+                self.add(1, f"own_{state} = floats(r[PATHWAY_STATE_ADDRESS] + {8 * j}*connections, connections)")
+        self.add(1, f"pointers = integers(r[PATHWAY_COLUMN_ADDRESS], {len(plan.columns)})")
         for j, name in enumerate(plan.columns):
-            self.add(1, f"column_{name} = _floats(pointers[{j}], connections)")
+            self.add(1, f"column_{name} = floats(pointers[{j}], connections)")
         if self.rule.is_random:
-            self.add(1, "keys = _integers(r[PATHWAY_KEY_ADDRESS], connections)", "key_pre = r[PATHWAY_KEY]")
+            self.add(1, "keys = integers(r[PATHWAY_KEY_ADDRESS], connections)", "key_pre = r[PATHWAY_KEY]")
         self._numbers("r[PATHWAY_SCALAR_ADDRESS]")
         self._tables("r[PATHWAY_TABLE_ADDRESS]", "r[PATHWAY_TABLE_SIZE]")
         self.add(1, "whole_shift, tie = r[PATHWAY_SHIFT], r[PATHWAY_TIE]")
         self.add(1, "strict_shift = -1 if r[PATHWAY_EXACT] == 1 else 0")
         if plan.has_post:
             wide = 1 + len(plan.states("post"))
-            self.add(1, "h = carray(_pointer(r[PATHWAY_HISTORY]), (HISTORY_FIELDS,), np.int64)")
-            self.add(1, "group = carray(_pointer(h[HISTORY_GROUP]), (GROUP_FIELDS,), np.int64)")
+            self.add(1, "h = integers(r[PATHWAY_HISTORY], HISTORY_FIELDS)")
+            self.add(1, "group = integers(h[HISTORY_GROUP], GROUP_FIELDS)")
             self.add(1, "cells, capacity = group[SIZE], h[HISTORY_CAPACITY]")
-            self.add(1, f"entries = _floats(h[HISTORY_ENTRY_ADDRESS], cells*capacity*{wide})")
-            self.add(1, f"recent = _floats(h[HISTORY_RECENT_ADDRESS], cells*{wide + 1})")
-            self.add(1, "counts = _integers(h[HISTORY_COUNT_ADDRESS], cells)")
+            self.add(1, f"entries = floats(h[HISTORY_ENTRY_ADDRESS], cells*capacity*{wide})")
+            self.add(1, f"recent = floats(h[HISTORY_RECENT_ADDRESS], cells*{wide + 1})")
+            self.add(1, "counts = integers(h[HISTORY_COUNT_ADDRESS], cells)")
             if self.rule.is_random:
                 self.add(1, "key_post = h[HISTORY_KEY]")
 
@@ -440,14 +424,14 @@ class _Writer:
         pre = plan.states("pre")
         self._kernel("deliver", "address, step, unused")
         self._open()
-        self.add(1, "target = carray(_pointer(r[PATHWAY_TARGET]), (GROUP_FIELDS,), np.int64)")
+        self.add(1, "target = integers(r[PATHWAY_TARGET], GROUP_FIELDS)")
         self.add(1, "mask, size = target[SLOTS] - 1, target[SIZE]", "slot_size = target[RECEPTORS]*size")
-        self.add(1, "ring = _floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
+        self.add(1, "ring = floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
         self.add(1, "offset = r[PATHWAY_RECEPTOR]*size")
-        self.add(1, "queue = carray(_pointer(r[PATHWAY_QUEUE]), (QUEUE_FIELDS,), np.int64)")
+        self.add(1, "queue = integers(r[PATHWAY_QUEUE], QUEUE_FIELDS)")
         self.add(1, "queued = queue[QUEUE_COUNT]")
-        self.add(1, "queue_steps = _integers(queue[QUEUE_STEP_ADDRESS], queued)")
-        self.add(1, "queue_cells = _integers(queue[QUEUE_CELL_ADDRESS], queued)")
+        self.add(1, "queue_steps = integers(queue[QUEUE_STEP_ADDRESS], queued)")
+        self.add(1, "queue_cells = integers(queue[QUEUE_CELL_ADDRESS], queued)")
         self.add(1, "cursor, limit = r[PATHWAY_CURSOR], step - r[PATHWAY_LAG]")
         self.add(1, "while cursor < queued and queue_steps[cursor] <= limit:")
         self.add(2, "s, i = queue_steps[cursor], queue_cells[cursor]")
@@ -514,7 +498,7 @@ class _Writer:
 
 
 def source(plan: Plan) -> str:
-    """The source of the module with the kernels of a plan."""
+    """The source of the module with the kernels of a plan, without the constants of pyNN.reference.layout."""
     return _Writer(plan).source()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.backend import Spikes
+from pyNN.compilation.cache import digest
 from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
@@ -45,7 +46,7 @@ class CellGroup:
         self.program = kernels.build(self.analysis)
         self.key = store.key(self.expansion.definition)
         self.module = store.module(
-            spec.model.name, lambda: kernels.numpy_source(self.program), store.digest(self.key, "numpy")
+            spec.model.name, lambda: kernels.numpy_source(self.program), digest(self.key, "numpy")
         )
         self.states: FloatArray = np.empty((len(self.analysis.states), spec.size))
         for row, name in enumerate(self.analysis.states):
@@ -214,6 +215,9 @@ class SourceGroup:
 
 Group = CellGroup | SourceGroup
 
+_LARGEST_SPARE = 1 << 18
+"""Numbers that a block of samples may have room for beyond what is needed."""
+
 
 @dataclass
 class Route:
@@ -300,6 +304,8 @@ class Recording(Protocol):
 
     def collect(self, current_step: int) -> Spikes | FloatArray: ...
 
+    def take(self) -> Spikes | FloatArray: ...
+
     def clear(self, current_step: int) -> None: ...
 
 
@@ -332,12 +338,18 @@ class SpikeRecording:
             return Spikes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         return Spikes(self._steps[0].copy(), self._cells[0].copy())
 
+    def take(self) -> Spikes:
+        """All spikes, which are forgotten."""
+        taken = self.collect(0)
+        self._steps, self._cells = [], []
+        return taken
+
     def clear(self, current_step: int) -> None:
         self._steps, self._cells = [], []
 
 
 class StateRecording:
-    """Samples of a state of some cells, in an array that doubles when it is full."""
+    """Samples of a state of some cells, in blocks: a block that is full is kept, and the next is begun."""
 
     def __init__(self, spec: RecordingSpec, group: CellGroup) -> None:
         self.spec = spec
@@ -345,26 +357,35 @@ class StateRecording:
         self.row = group.analysis.states.index(spec.variable)
         self.cells = np.ascontiguousarray(spec.cells, dtype=np.int64)
         self.start_step = spec.start_step
+        """Step of the first sample of the block that is being filled."""
         self.every = spec.every_steps
         self.data: FloatArray = np.empty((0, len(self.cells)))
+        """The block that is being filled."""
         self.count = 0
+        """Samples in it."""
+        self._full: list[FloatArray] = []
+        self._kept = 0
+        """Samples in full blocks."""
 
     def is_due(self, step: int) -> bool:
         """Whether a sample of the state at `step` belongs to the recording and is not there yet."""
         return step >= self.start_step and self.start_step + self.count * self.every == step
 
     def samples_until(self, step: int) -> int:
-        """How many samples there are at or before a step."""
+        """How many samples the block has at or before a step."""
         return max((step - self.start_step) // self.every + 1, 0)
 
     def make_room(self, until_step: int) -> bool:
-        """Make the array hold all samples up to a step; whether it had to move."""
-        needed = self.samples_until(until_step)
-        if needed <= len(self.data):
+        """Have room for all samples up to a step; whether a new block was begun for it."""
+        if self.samples_until(until_step) <= len(self.data):
             return False
-        larger = np.empty((max(needed, 2 * len(self.data)), len(self.cells)))
-        larger[: self.count] = self.data[: self.count]
-        self.data = larger
+        if self.count:
+            self._full.append(self.data[: self.count])
+            self._kept += self.count
+            self.start_step += self.count * self.every
+            self.count = 0
+        smallest = min(max(self._kept // 8, 1), max(_LARGEST_SPARE // max(len(self.cells), 1), 1))
+        self.data = np.empty((max(self.samples_until(until_step), smallest), len(self.cells)))
         return True
 
     def sample(self) -> None:
@@ -373,12 +394,22 @@ class StateRecording:
         self.count += 1
 
     def collect(self, current_step: int) -> FloatArray:
-        samples = self.data[: self.count].copy()
+        samples = [*self._full, self.data[: self.count]]
         if self.is_due(current_step):
-            samples = np.concatenate([samples, self.group.states[self.row][self.cells][np.newaxis]])
-        return samples
+            samples.append(self.group.states[self.row][self.cells][np.newaxis])
+        return np.concatenate(samples)
+
+    def take(self) -> FloatArray:
+        """All samples that have been taken, which are forgotten; the block's memory serves for the next."""
+        block = self.data[: self.count]
+        taken = np.concatenate([*self._full, block]) if self._full else block
+        self._full, self._kept = [], 0
+        self.start_step += self.count * self.every
+        self.count = 0
+        return taken
 
     def clear(self, current_step: int) -> None:
+        self._full, self._kept = [], 0
         self.data = np.empty((0, len(self.cells)))
         self.count = 0
         self.start_step = current_step

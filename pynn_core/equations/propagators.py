@@ -95,8 +95,21 @@ def _solutions(
     matrices = np.zeros((len(distinct), order, order))
     for column, (i, j) in enumerate(places):
         matrices[:, i, j] = distinct[:, column]
-    exponentials, integrals = (_few if len(distinct) <= _FEW else _many)(matrices, time)
+    if all(i == j for i, j in places):
+        solve = _diagonal
+    else:
+        solve = _few if len(distinct) <= _FEW else _many
+    exponentials, integrals = solve(matrices, time)
     return exponentials, integrals, member
+
+
+def _diagonal(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
+    """exp(M t) and its integral for states that do not depend on each other."""
+    rates = np.diagonal(matrices, axis1=1, axis2=2) * time
+    nonzero = np.where(rates == 0.0, 1.0, rates)
+    integrals = np.where(rates == 0.0, 1.0, np.expm1(rates) / nonzero) * time
+    identity = np.eye(matrices.shape[1])
+    return identity * np.exp(rates)[:, np.newaxis], identity * integrals[:, np.newaxis]
 
 
 def _few(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:

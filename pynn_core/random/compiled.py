@@ -1,6 +1,7 @@
 """The functions of `pyNN.random.streams` for one number at a time, to be called from other compiled (Numba) code.
 
-They give the same bits as the NumPy versions: the same operations in the same order, without fused multiply-add.
+They give the same bits as the NumPy versions: the same operations in the same order, without fused multiply-add. Only
+processes that compile import this module.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from pyNN.compilation.pointers import bits, from_bits
 from pyNN.random import streams as s
 
 _M0, _M1 = np.uint64(s.MULTIPLIER_0), np.uint64(s.MULTIPLIER_1)
@@ -18,9 +20,11 @@ _W0, _W1 = np.uint64(s.WEYL_0), np.uint64(s.WEYL_1)
 _LOW, _32 = np.uint64(s.MASK), np.uint64(32)
 _5, _6, _26 = np.uint64(5), np.uint64(6), np.uint64(26)
 _SCALE = 2.0**-53
+_SMALLEST_NORMAL, _TWO_54 = 2.0**-1022, 2.0**54
+_FRACTION, _HALF = (1 << 52) - 1, 0x3FE << 52
 
 
-@njit(cache=True, inline="never")
+@njit(error_model="numpy", inline="never")
 def philox(
     c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any
 ) -> tuple[Any, Any, Any, Any]:  # pragma: no cover - compiled
@@ -37,7 +41,7 @@ def philox(
     return c0, c1, c2, c3
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def uniform(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The number in [0, 1) of stream `key` (uint64) at (row, ordinal)."""
     k, r, o = np.uint64(key), np.uint64(row), np.uint64(ordinal)
@@ -45,10 +49,21 @@ def uniform(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - co
     return float(((w0 >> _5) << _26) | (w1 >> _6)) * _SCALE
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
+def _split(x: float) -> tuple[float, int]:  # pragma: no cover - compiled
+    """math.frexp(x) of a positive finite number."""
+    shift = 0
+    if x < _SMALLEST_NORMAL:
+        x *= _TWO_54
+        shift = 54
+    b = bits(x)
+    return from_bits((b & _FRACTION) | _HALF), int(b >> 52) - 1022 - shift
+
+
+@njit(error_model="numpy")
 def log(x: float) -> float:  # pragma: no cover - compiled
     """Natural logarithm of a positive finite number."""
-    f, exponent = math.frexp(x)
+    f, exponent = _split(x)
     if f < s.SQRT_HALF:
         f = 2.0 * f
         exponent -= 1
@@ -64,7 +79,7 @@ def log(x: float) -> float:  # pragma: no cover - compiled
     return k * s.LN2_HIGH - ((half - (t * (half + (t2 + t1)) + k * s.LN2_LOW)) - f)
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no cover - compiled
     top = numerator[7]
     bottom = denominator[7]
@@ -74,7 +89,7 @@ def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no c
     return top / bottom
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
     """The standard normal's quantile for u in [0, 1)."""
     u = max(u, s.SMALLEST)
@@ -89,40 +104,20 @@ def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
     return -magnitude if q < 0.0 else magnitude
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def normal(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The standard normal number of stream `key` (uint64) at (row, ordinal)."""
     return normal_quantile(uniform(key, row, ordinal))
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def exponential(key: Any, row: Any, ordinal: Any) -> float:  # pragma: no cover - compiled
     """The exponential number of mean 1 of stream `key` (uint64) at (row, ordinal)."""
     return -log(1.0 - uniform(key, row, ordinal))
 
 
-@njit(cache=True, nogil=True)
-def uniforms(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
-    """Numbers in [0, 1) for two 1-D integer arrays of equal length."""
-    result = np.empty(rows.size)
+@njit(error_model="numpy")
+def uniforms(key: Any, rows: Any, ordinals: Any, result: Any) -> None:  # pragma: no cover - compiled
+    """Fill `result` with numbers in [0, 1) for two 1-D integer arrays of equal length."""
     for i in range(rows.size):
         result[i] = uniform(key, rows[i], ordinals[i])
-    return result
-
-
-@njit(cache=True, nogil=True)
-def normals(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
-    """Standard normal numbers for two 1-D integer arrays of equal length."""
-    result = np.empty(rows.size)
-    for i in range(rows.size):
-        result[i] = normal(key, rows[i], ordinals[i])
-    return result
-
-
-@njit(cache=True, nogil=True)
-def exponentials(key: Any, rows: Any, ordinals: Any) -> Any:  # pragma: no cover - compiled
-    """Exponential numbers of mean 1 for two 1-D integer arrays of equal length."""
-    result = np.empty(rows.size)
-    for i in range(rows.size):
-        result[i] = exponential(key, rows[i], ordinals[i])
-    return result

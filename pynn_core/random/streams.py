@@ -113,10 +113,15 @@ def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows
 
 
 def _uniform_block(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> FloatArray:
-    compiled = sys.modules.get("pyNN.random.compiled")
-    if compiled is not None and rows.size >= _MANY:
-        # The same numbers, ten times as fast; but nothing is worth loading a compiler for that is not there already.
-        return compiled.uniforms(np.uint64(key), rows, ordinals)
+    native = sys.modules.get("pyNN.random.native")
+    if native is not None and rows.size >= _MANY:
+        # The same numbers, ten times as fast; but they are not worth compiling for by themselves.
+        return native.fill_uniforms(key, rows, ordinals)
+    return philox_uniforms(key, rows, ordinals)
+
+
+def philox_uniforms(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> FloatArray:
+    """`uniforms` in NumPy alone."""
     low, shift = np.uint64(MASK), np.uint64(32)
     row, ordinal = rows.astype(np.uint64), ordinals.astype(np.uint64)
     w0, w1, _, _ = philox(ordinal & low, ordinal >> shift, row & low, row >> shift, key & MASK, (key >> 32) & MASK)

@@ -36,15 +36,24 @@ def test_uniform_is_made_of_the_words_of_philox():
 
 
 def test_numba_and_numpy_give_the_same_bits():
-    from pyNN.random import compiled
+    from pyNN.random import compiled, native
 
     key = streams.derive_key(7, "test")
     rows = np.arange(200_000) * 12_345_678_901
     ordinals = np.arange(200_000) % 977
-    for name in ("uniforms", "normals", "exponentials"):
-        ours = getattr(streams, name)(key, rows, ordinals)
-        theirs = getattr(compiled, name)(np.uint64(key), rows, ordinals)
+    theirs = native.fill_uniforms(key, rows, ordinals)
+    np.testing.assert_array_equal(theirs.view(np.uint64), streams.philox_uniforms(key, rows, ordinals).view(np.uint64))
+    for name, one in (("normals", compiled.normal), ("exponentials", compiled.exponential)):
+        ours = getattr(streams, name)(key, rows[:2000], ordinals[:2000])
+        theirs = np.array([one(np.uint64(key), r, o) for r, o in zip(rows[:2000], ordinals[:2000], strict=True)])
         np.testing.assert_array_equal(ours.view(np.uint64), theirs.view(np.uint64), err_msg=name)
+
+
+def test_the_compiled_logarithm_splits_all_positive_numbers():
+    from pyNN.random import compiled
+
+    x = np.concatenate([2.0 ** np.arange(-1074, 1024), np.nextafter(2.0 ** np.arange(-1000, 1000), 0.0), [5e-324]])
+    np.testing.assert_array_equal(streams.log(x), [compiled.log(value) for value in x])
 
 
 def test_numba_and_numpy_quantiles_agree_in_the_tails():

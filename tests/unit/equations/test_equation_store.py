@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from pyNN.compilation import cache as files
 from pyNN.equations import store
 from pyNN.standardmodels import cells
 
@@ -52,8 +53,8 @@ def test_a_folder_that_cannot_be_written_is_replaced_and_said_once(tmp_path, mon
     blocked.write_text("not a folder")
     monkeypatch.setenv("PYNN_CORE_CACHE", str(blocked / "cache"))
     with caplog.at_level("WARNING", logger="PyNN"):
-        first = store.folder()
-        assert store.folder() == first
+        first = files.folder()
+        assert files.folder() == first
         assert store.analysis(cells.IF_curr_delta.definition).linear == ["v"]
     assert first.is_dir()
     assert len([r for r in caplog.records if "PYNN_CORE_CACHE" in r.getMessage()]) == 1

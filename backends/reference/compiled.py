@@ -1,0 +1,110 @@
+"""What the compiled engine consists of: units of machine code for the run loop, cell types, routes, rules and tables."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pyNN.compilation import Function, Library, Unit, load
+from pyNN.compilation.cache import digest
+from pyNN.equations import kernels
+from pyNN.equations.program import Program
+from pyNN.reference import delivery, layout
+from pyNN.reference.kernel_frame import FRAME
+
+_KERNEL = "i8 i8 i8 -> i8"
+_LAYOUT = "pyNN.reference.layout"
+
+
+@cache
+def constants() -> str:
+    """The names of pyNN.reference.layout as the beginning of a module."""
+    return "".join(f"{name} = {value!r}\n" for name, value in vars(layout).items() if name.isupper())
+
+
+DRIVER = Unit(
+    "run loop",
+    "from pyNN.reference.driver import begin, drive\n",
+    {"begin": _KERNEL, "drive": _KERNEL},
+    (_LAYOUT, "pyNN.reference.driver"),
+)
+COUPLING = Unit(
+    "gap junctions",
+    "from pyNN.reference.coupling_kernel import couple\n",
+    {"couple": _KERNEL},
+    (_LAYOUT, "pyNN.reference.coupling_kernel"),
+)
+COUNTING = Unit(
+    "Poisson counts",
+    "from pyNN.reference.counting import draw\n",
+    {"draw": _KERNEL},
+    (_LAYOUT, "pyNN.reference.counting", "pyNN.random.streams"),
+)
+
+
+@cache
+def sorting(posts: str, weights: str, delays: str) -> Unit:
+    """Loops over tables of connections with columns of these types, in the letters of NumPy."""
+    signatures = {
+        "count_sources": "i4* i8*",
+        "positions": "i4* i8* i8*",
+        "place": f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*",
+        "is_sorted": "i4* i4* -> i8",
+    }
+    return Unit(
+        "tables of connections",
+        f"from pyNN.reference.sorting import {', '.join(signatures)}\n",
+        signatures,
+        ("pyNN.reference.sorting",),
+    )
+
+
+@cache
+def restoring(posts: str, weights: str, delays: str) -> Unit:
+    """Loops that bring columns of these types into the order of target cells."""
+    return Unit(
+        "tables of connections in order of targets",
+        "from pyNN.reference.sorting import count_targets, restore_sources\n"
+        "from pyNN.reference.sorting import restore as restore_weights\n"
+        "from pyNN.reference.sorting import restore as restore_delays\n",
+        {
+            "count_targets": f"{posts}* i8*",
+            "restore_sources": f"i8* {posts}* i8* i4*",
+            "restore_weights": f"{posts}* i8* {weights}* f8*",
+            "restore_delays": f"{posts}* i8* {delays}* i4*",
+        },
+        ("pyNN.reference.sorting",),
+    )
+
+
+def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
+    """The kernel of a cell type, whose dynamics `key` identifies, for cells that are alike or that differ."""
+    header = f"PER_CELL = {per_cell}\n" + constants()
+    return Unit(
+        name,
+        lambda: kernels.numba_source(program, per_cell) + header + FRAME,
+        {"kernel": _KERNEL},
+        ("pyNN.random.compiled", "pyNN.random.streams"),
+        key=digest(key, header, FRAME),
+    )
+
+
+@cache
+def route(kind: delivery.Kind) -> Unit:
+    """The kernel that delivers spikes over routes of a kind."""
+    return Unit("delivery", constants() + kind.source(), {"deliver": _KERNEL})
+
+
+def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
+    """The kernels of a synapse type."""
+    return Unit(
+        name,
+        constants() + text,
+        dict.fromkeys(functions, _KERNEL),
+        ("pyNN.random.compiled", "pyNN.random.streams"),
+    )
+
+
+def loop(unit: Unit, name: str) -> Function:
+    """A function of a unit."""
+    library: Library = load(unit)
+    return library[name]

@@ -1,0 +1,126 @@
+"""Compiled code that adds the weights of spikes to the input of target cells: text of one kernel for each kind of route.
+
+Routes differ in how wide their columns are and in whether weights and delays are shared; a kernel for one kind has no
+tests in its loop. Sources whose spikes are counted, not listed, have kernels of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHARED = "shared"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a route keeps its connections: types of NumPy, or `SHARED` where one value holds for all connections."""
+
+    posts: str
+    weights: str
+    delays: str
+    counted: bool = False
+    """Whether the sources' spikes are counted."""
+    one_to_one: bool = False
+    """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
+
+    def source(self) -> str:
+        """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
+        if self.one_to_one:
+            return _HEADER + _ONE_TO_ONE
+        return _HEADER + self._unpacked() + (self._counts() if self.counted else self._spikes())
+
+    def _unpacked(self) -> str:
+        lines = [
+            _OPEN,
+            f"    posts = carray(pointer(route[POST_ADDRESS]), (connections,), np.{self.posts})",
+            self._column("weights", "WEIGHT_ADDRESS", self.weights, "float64"),
+            self._column("delays", "DELAY_ADDRESS", self.delays, "int32"),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _column(self, name: str, address: str, kind: str, shared: str) -> str:
+        size, kind = ("1", shared) if kind == SHARED else ("connections", kind)
+        return f"    {name} = carray(pointer(route[{address}]), ({size},), np.{kind})"
+
+    def _row(self, times: str) -> str:
+        """The loop over connections begin to end."""
+        lines = []
+        if self.weights == SHARED:
+            lines.append("weight = np.float64(weights[0])")
+        if self.delays == SHARED:
+            lines.append("base = np.uint64(((step + np.int64(delays[0])) & mask) * slot_size + offset)")
+        lines.append("for k in range(begin, end):")
+        if self.delays != SHARED:
+            lines.append("    slot = np.uint64((step + np.int64(delays[k])) & mask)")
+            lines.append("    base = slot * np.uint64(slot_size) + np.uint64(offset)")
+        weight = "weight" if self.weights == SHARED else "np.float64(weights[k])"
+        lines.append(f"    ring[base + np.uint64(posts[k])] += {weight}{times}")
+        return "".join(f"        {line}\n" for line in lines)
+
+    def _spikes(self) -> str:
+        return _EACH_SPIKE + self._row("") + "    return 0\n"
+
+    def _counts(self) -> str:
+        return _EACH_COUNT + self._row(" * number") + "    return 0\n"
+
+
+_HEADER = """
+import numpy as np
+from numba import carray, njit
+
+from pyNN.compilation.pointers import floats, integers, pointer
+
+
+@njit(error_model="numpy")
+def deliver(address, first, last):
+    route = integers(address, ROUTE_FIELDS)
+    group = integers(route[ROUTE_SOURCE_RECORD], GROUP_FIELDS)
+    target = integers(route[ROUTE_TARGET_RECORD], GROUP_FIELDS)
+    mask, size = target[SLOTS] - 1, target[SIZE]
+    slot_size, offset = target[RECEPTORS] * size, route[RECEPTOR] * size
+    ring = floats(target[RING_ADDRESS], target[SLOTS] * slot_size)
+"""
+
+_OPEN = """    starts = integers(route[START_ADDRESS], group[SIZE] + 1)
+    connections = starts[group[SIZE]]"""
+
+# Unsigned indices need no test for a sign.
+_EACH_SPIKE = """
+    steps = integers(group[SPIKE_STEP_ADDRESS], last)
+    cells = integers(group[SPIKE_CELL_ADDRESS], last)
+    for spike in range(first, last):
+        step = steps[spike]
+        begin, end = np.uint64(starts[cells[spike]]), np.uint64(starts[cells[spike] + 1])
+"""
+
+# The spikes of the step `last` in an interval that begins at the step `first`.
+_COUNTS = """
+    step = last
+    row = np.int64(4) * group[SIZE] * (step - first - 1)
+    counts = carray(pointer(group[COUNT_ADDRESS] + row), (group[SIZE],), np.uint32)
+"""
+
+_EACH_COUNT = (
+    _COUNTS
+    + """
+    for cell in range(group[SIZE]):
+        if counts[cell] == 0:
+            continue
+        number = np.float64(counts[cell])
+        begin, end = np.uint64(starts[cell]), np.uint64(starts[cell + 1])
+"""
+)
+
+_ONE_TO_ONE = (
+    _COUNTS
+    + """
+    begin, end = route[ROUTE_FIRST_CELL], route[ROUTE_LAST_CELL]
+    weight = floats(route[WEIGHT_ADDRESS], 1)[0]
+    delay = np.int64(carray(pointer(route[DELAY_ADDRESS]), (1,), np.int32)[0])
+    base = ((step + delay) & mask) * slot_size + offset
+    own, found = ring[base + begin : base + end], counts[begin:end]
+    for i in range(own.shape[0]):
+        own[i] += weight * np.float64(found[i])
+    return 0
+"""
+)

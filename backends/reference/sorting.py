@@ -1,0 +1,79 @@
+"""Compiled loops over tables of connections: into the order of source cells, and back into that of target cells.
+
+Only processes that compile import this module.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit
+def count_sources(pre, starts):
+    """Turn `starts`, of zeros, into the first index of each source's row, shifted by one place; see `place`."""
+    for k in range(pre.shape[0]):
+        starts[pre[k] + 2] += 1
+    for row in range(2, starts.shape[0]):
+        starts[row] += starts[row - 1]
+
+
+@njit
+def positions(pre, starts, order):
+    """Fill `order` with the positions of connections in order of source; `starts` is as for `place`."""
+    for k in range(pre.shape[0]):
+        row = pre[k] + 1
+        order[starts[row]] = k
+        starts[row] += 1
+
+
+@njit
+def place(pre, starts, post, posts, weight, weights, delay, delays):
+    """Put connections where their rows are; columns of length 0 are left out. `starts[:-1]` is then right."""
+    with_weight, with_delay = weight.shape[0] > 0, delay.shape[0] > 0
+    for k in range(pre.shape[0]):
+        row = pre[k] + 1
+        target = starts[row]
+        starts[row] = target + 1
+        posts[target] = post[k]
+        if with_weight:
+            weights[target] = weight[k]
+        if with_delay:
+            delays[target] = delay[k]
+
+
+@njit
+def is_sorted(pre, post):
+    """Whether connections are in order of target, then source."""
+    for k in range(1, pre.shape[0]):
+        if post[k] < post[k - 1] or (post[k] == post[k - 1] and pre[k] < pre[k - 1]):
+            return 0
+    return 1
+
+
+@njit
+def count_targets(posts, counts):
+    """Add to `counts` how many connections each target cell has."""
+    for k in range(posts.shape[0]):
+        counts[np.int64(posts[k])] += 1
+
+
+@njit
+def restore(posts, places, column, table):
+    """Put a column into the order of targets; `places` are where those of each target begin, and end up at its end."""
+    for k in range(posts.shape[0]):
+        post = np.int64(posts[k])
+        table[places[post]] = column[k]
+        places[post] += 1
+
+
+@njit
+def restore_sources(starts, posts, places, table):
+    """Put source cells into the order of targets; see `restore`."""
+    for source in range(starts.shape[0] - 1):
+        for k in range(starts[source], starts[source + 1]):
+            post = np.int64(posts[k])
+            table[places[post]] = source
+            places[post] += 1

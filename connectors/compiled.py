@@ -1,0 +1,28 @@
+"""The compiled loops of pyNN.connectors.kernels, ready to be called."""
+
+from __future__ import annotations
+
+from pyNN.compilation import Function, Library, Unit, load
+
+_KEYED = "u8 i8* i8* i8"
+_UNIT = Unit(
+    "connectors",
+    "from pyNN.connectors.kernels import choose_rows, sample_rows, skip_rows, transpose\n",
+    {
+        "skip_rows": f"{_KEYED} f8 i4* i8* i8*",
+        "sample_rows": f"{_KEYED} i8* i4* u8* i4*",
+        "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
+        "transpose": "i4* i4* i8 i4* i4* i8*",
+    },
+    ("pyNN.connectors.kernels", "pyNN.random.compiled", "pyNN.random.streams"),
+)
+
+
+def loop(name: str) -> Function:
+    """One of the loops."""
+    return library()[name]
+
+
+def library() -> Library:
+    """All of them."""
+    return load(_UNIT)

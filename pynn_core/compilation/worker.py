@@ -1,0 +1,111 @@
+"""The worker: compiles units with Numba and gives their machine code. A process of its own runs this module.
+
+Of what Numba makes, only the functions that are asked for can be seen from outside. So the optimiser finds that nothing
+raises, and removes what would call Python. What is left needs nothing but the mathematical library.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+LIBRARY = frozenset(
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod frexp hypot "
+    "ldexp lgamma log log10 log1p log2 memcmp memcpy memmove memset modf pow rint round sin sincos sinh sqrt tan tanh "
+    "tgamma trunc nearbyint".split()
+)
+"""Functions of the C library that machine code may call."""
+
+
+def compile_unit(job: dict[str, Any]) -> bytes:
+    """The machine code of a unit: {"name", "text", "signatures", "symbols"}."""
+    import llvmlite.binding as llvm
+    from numba.core.registry import cpu_target
+
+    namespace: dict[str, Any] = {"__name__": f"unit_{job['name']}"}
+    exec(compile(job["text"], f"<{job['name']}>", "exec"), namespace)
+    whole = None
+    for name, signature in job["signatures"].items():
+        made = _entry(namespace[name], signature)
+        module = llvm.parse_assembly(made._library.get_llvm_str())
+        module.get_function(made._wrapper_name).name = job["symbols"][name]
+        if whole is None:
+            whole = module
+        else:
+            whole.link_in(module)
+    wanted = set(job["symbols"].values())
+    for function in whole.functions:
+        if not function.is_declaration and function.name not in wanted:
+            function.linkage = "internal"
+    for variable in whole.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = "internal"
+    machine = cpu_target.target_context.codegen()._tm
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(whole, builder)
+    _refuse_foreign(job["name"], whole)
+    return machine.emit_object(whole)
+
+
+def _entry(function: Any, text: str) -> Any:
+    """A function that C can call."""
+    import numpy as np
+    from numba import carray, cfunc, from_dtype, types
+
+    from pyNN.compilation.library import Signature
+
+    signature = Signature(text)
+    kinds, parameters, arguments = [], [], []
+    for number, (letters, is_array) in enumerate(signature.arguments):
+        kind = from_dtype(np.dtype(letters))
+        parameters.append(f"a{number}")
+        if is_array:
+            kinds += [types.CPointer(kind), types.int64]
+            parameters.append(f"n{number}")
+            arguments.append(f"carray(a{number}, (n{number},))")
+        else:
+            kinds.append(kind)
+            arguments.append(f"a{number}")
+    result = from_dtype(np.dtype(signature.result)) if signature.result else types.void
+    begin = "return " if signature.result else ""
+    source = f"def entry({', '.join(parameters)}):\n    {begin}function({', '.join(arguments)})\n"
+    namespace = {"function": function, "carray": carray}
+    exec(source, namespace)
+    return cfunc(result(*kinds), error_model="numpy")(namespace["entry"])
+
+
+def _refuse_foreign(name: str, module: Any) -> None:
+    foreign = [
+        function.name
+        for function in module.functions
+        if function.is_declaration and not function.name.startswith("llvm.") and function.name not in LIBRARY
+    ]
+    foreign += [v.name for v in module.global_variables if v.is_declaration]
+    if foreign:
+        raise TypeError(f"{name} allocates memory, raises an exception or calls Python: it needs {', '.join(foreign)}.")
+
+
+def main() -> None:
+    """Compile what comes in on standard input, one line of JSON a unit, until that ends."""
+    # What libraries print must not get among the replies.
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        try:
+            reply = {"code": base64.b64encode(compile_unit(json.loads(line))).decode()}
+        except Exception:
+            reply = {"error": traceback.format_exc()}
+        try:
+            replies.write(json.dumps(reply).encode() + b"\n")
+            replies.flush()
+        except BrokenPipeError:
+            # The process that asked has ended.
+            os._exit(0)

@@ -1,0 +1,28 @@
+"""The compiled loops of pyNN.random.compiled, ready to be called."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.compilation import Library, Unit, load
+
+_UNIT = Unit(
+    "random streams",
+    "from pyNN.random.compiled import uniforms\n",
+    {"uniforms": "u8 i8* i8* f8*"},
+    ("pyNN.random.compiled", "pyNN.random.streams"),
+)
+
+
+def library() -> Library:
+    """All of them."""
+    return load(_UNIT)
+
+
+def fill_uniforms(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Numbers in [0, 1) of a stream for two 1-D arrays of equal length."""
+    result = np.empty(rows.size)
+    rows, ordinals = (np.ascontiguousarray(values, dtype=np.int64) for values in (rows, ordinals))
+    library()["uniforms"](int(key), rows, ordinals, result)
+    return result
