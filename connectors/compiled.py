@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pyNN.compilation import Function, Library, Unit, load
+from pyNN.compilation import Function, Unit, load
 
 _KEYED = "u8 i8* i8* i8"
-_UNIT = Unit(
+UNIT = Unit(
     "connectors",
     "from pyNN.connectors.kernels import choose_rows, sample_rows, skip_rows, transpose\n",
     {
@@ -20,9 +20,4 @@ _UNIT = Unit(
 
 def loop(name: str) -> Function:
     """One of the loops."""
-    return library()[name]
-
-
-def library() -> Library:
-    """All of them."""
-    return load(_UNIT)
+    return load(UNIT)[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pyNN.compilation import Function, Library, Unit, load
+from pyNN.compilation import Function, Unit, load
 from pyNN.compilation.cache import digest
 from pyNN.equations import kernels
 from pyNN.equations.program import Program
@@ -106,5 +106,4 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
 
 def loop(unit: Unit, name: str) -> Function:
     """A function of a unit."""
-    library: Library = load(unit)
-    return library[name]
+    return load(unit)[name]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
+from pyNN.connectors import compiled as connectors
 from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
 from pyNN.reference.packing import PackedTable, packed
@@ -72,7 +73,10 @@ class NumbaEngine:
     def __init__(self, threads: int = 1, weight_type: str = "float64") -> None:
         self.threads = threads
         self.weight_type = np.dtype(weight_type)
-        self._functions = load(compiled.DRIVER)
+        # What nearly every network needs; where nothing is there yet, processors compile while the script describes.
+        request(compiled.DRIVER)
+        request(connectors.UNIT)
+        request(compiled.sorting("u2", "f8", "u1"))
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
         self._control[layout.SLICES] = threads
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
@@ -90,7 +94,7 @@ class NumbaEngine:
         self._interval = _LONGEST_INTERVAL
 
     def _drive(self) -> int:
-        return int(self._functions["drive"](self._control.ctypes.data, 0, 0))
+        return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
 
     @property
     def queues(self) -> dict[int, Queue]:
@@ -150,6 +154,9 @@ class NumbaEngine:
     def pack(self, projection: Projection) -> PackedTable | None:
         is_sorted = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
         return packed(projection, lambda pre, post: bool(is_sorted(_plain(pre, np.int32), _plain(post, np.int32))))
+
+    def phase_seconds(self) -> dict[tuple[str, ...], float]:
+        return {}
 
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))
@@ -365,7 +372,7 @@ class NumbaEngine:
 
     def _drive_together(self) -> int:
         """Let all threads run the loop, of which one is this thread; why they came back."""
-        if self._functions["begin"](self._control.ctypes.data, 0, 0):
+        if load(compiled.DRIVER)["begin"](self._control.ctypes.data, 0, 0):
             return 2
         others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
         try:

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ class Library:
 _lock = threading.Lock()
 _loaded: dict[str, Library] = {}
 _pending: dict[str, Future[bytes]] = {}
+_waited: list[float] = []
 
 
 def sealed(code: bytes) -> bytes:
@@ -196,6 +198,19 @@ def load(unit: Unit) -> Library:
     library = _loaded.get(unit.identity)
     if library is not None:
         return library
+    began = time.perf_counter()
+    try:
+        return _load(unit)
+    finally:
+        _waited.append(time.perf_counter() - began)
+
+
+def seconds_waited() -> float:
+    """How long this process has waited for machine code, compiled or loaded, up to now."""
+    return sum(_waited)
+
+
+def _load(unit: Unit) -> Library:
     pending = _requested(unit)
     code = pending.result() if pending is not None else _stored(unit)
     if code is None:

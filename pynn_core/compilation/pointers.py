@@ -19,6 +19,21 @@ def pointer(typing, address):
     return types.voidptr(types.int64), generate
 
 
+@intrinsic(prefer_literal=True)
+def stack(typing, size):
+    """Room for a constant number of bytes that lasts until the calling function returns."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        count = ir.Constant(ir.IntType(64), size.literal_value)
+        room = cgutils.alloca_once(builder, ir.IntType(8), count)
+        room.align = 64
+        return room
+
+    return types.voidptr(size), generate
+
+
 @intrinsic
 def call(typing, function, a, b, c):
     """Call the function at an address: int64(int64, int64, int64)."""

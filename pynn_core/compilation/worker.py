@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import traceback
+from functools import cache
 from typing import Any
 
 LIBRARY = frozenset(
@@ -26,8 +27,8 @@ LIBRARY = frozenset(
 def compile_unit(job: dict[str, Any]) -> bytes:
     """The machine code of a unit: {"name", "text", "signatures", "symbols"}."""
     import llvmlite.binding as llvm
-    from numba.core.registry import cpu_target
 
+    machine = _target_machine()
     namespace: dict[str, Any] = {"__name__": f"unit_{job['name']}"}
     exec(compile(job["text"], f"<{job['name']}>", "exec"), namespace)
     whole = None
@@ -46,13 +47,37 @@ def compile_unit(job: dict[str, Any]) -> bytes:
     for variable in whole.global_variables:
         if not variable.is_declaration:
             variable.linkage = "internal"
-    machine = cpu_target.target_context.codegen()._tm
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(whole, builder)
+    # Counting of references to arrays can be seen to be needless when functions have become one.
+    references = llvm.create_new_module_pass_manager()
+    references.add_refprune_pass()
+    references.run(whole, builder)
+    builder.getModulePassManager().run(whole, builder)
     _refuse_foreign(job["name"], whole)
     return machine.emit_object(whole)
+
+
+@cache
+def _target_machine() -> Any:
+    """The processor that Numba compiles for; leaves out of its work what only functions called from Python need.
+
+    It would optimise each function and make machine code of it before that becomes part of a unit.
+    """
+    from numba.core import config
+    from numba.core.registry import cpu_target
+
+    context = cpu_target.target_context
+    codegen = context.codegen()
+    machine = codegen._tm
+    config.OPT = config.OPT.__class__(0)
+    codegen._library_class._finalize_specific = lambda library: None
+    context.create_cpython_wrapper = lambda *arguments, **keywords: None
+    # Numba wants a built-in function, of which no two are equal.
+    context.get_executable = lambda library, description, environment: object().__sizeof__
+    return machine
 
 
 def _entry(function: Any, text: str) -> Any:
@@ -101,8 +126,8 @@ def main() -> None:
     for line in sys.stdin.buffer:
         try:
             reply = {"code": base64.b64encode(compile_unit(json.loads(line))).decode()}
-        except Exception:
-            reply = {"error": traceback.format_exc()}
+        except Exception as error:
+            reply = {"error": "".join(traceback.format_exception_only(error)).strip()}
         try:
             replies.write(json.dumps(reply).encode() + b"\n")
             replies.flush()

@@ -49,6 +49,7 @@ class Lockstep:
         used = " ".join([*analysis.increments.values(), *(e for _, e in analysis.common)])
         program.slope_arguments = [
             *analysis.integrated,
+            *(n for n in analysis.still if mentions(used, n)),
             *(n for n, _ in analysis.inputs if mentions(used, n)),
             *([INJECTED] if mentions(used, INJECTED) else []),
             *(["_go"] if self.moving else []),
@@ -197,6 +198,11 @@ def numba_integrate(program: Program, per_cell: bool) -> list[str]:
     decorator = '@njit(error_model="numpy")'
     shared = "".join(f", {name}" for name in table.shared)
     return [
+        "from numba import carray",
+        "",
+        "from pyNN.compilation.pointers import stack",
+        "",
+        "",
         decorator,
         f"def slopes(_q, _slopes, _m{shared}):",
         *_numba_slopes(program, table),
@@ -323,7 +329,8 @@ def _numba_batches(program: Program, table: _Table, per_cell: bool, shared: str)
     analysis = program.analysis
     coefficients = list(enumerate(program.coefficients))
     wanted = " ".join([*program.slope_arguments, *(e for _, e in analysis.inputs)])
-    load = [f"{n} = _x[{analysis.states.index(n)}, _i]" for n in table.states]
+    load = [f"{n} = _x[{analysis.states.index(n)}, _i]"
+            for n in (*table.states, *(n for n in analysis.still if n in table.stored))]
     load += [f"{INJECTED} = _injected[_i]"]
     if per_cell:
         load += [f"{n} = _c[{row}, _i]" for row, n in coefficients if mentions(wanted, n)]
@@ -339,8 +346,9 @@ def _numba_batches(program: Program, table: _Table, per_cell: bool, shared: str)
     kept = [*table.states, *table.stored, "_t", "_h", "_tries"]
     return [
         *(f"    {n} = _c[{row}]" for row, n in coefficients if not per_cell and mentions(wanted, n)),
-        f"    _q = np.zeros({len(table.rows) * WIDTH})",
-        f"    _cells = np.zeros({WIDTH}, dtype=np.int64)",
+        f"    _q = carray(stack({8 * len(table.rows) * WIDTH}), ({len(table.rows) * WIDTH},), np.float64)",
+        f"    _cells = carray(stack({8 * WIDTH}), ({WIDTH},), np.int64)",
+        "    _q[:] = 0.0",
         "    _count = 0",
         "    _i = 0",
         "    while _count > 0 or _i < _n:",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.compilation import Library, Unit, load
+from pyNN.compilation import Unit, load
 
-_UNIT = Unit(
+UNIT = Unit(
     "random streams",
     "from pyNN.random.compiled import uniforms\n",
     {"uniforms": "u8 i8* i8* f8*"},
@@ -15,14 +15,9 @@ _UNIT = Unit(
 )
 
 
-def library() -> Library:
-    """All of them."""
-    return load(_UNIT)
-
-
 def fill_uniforms(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Numbers in [0, 1) of a stream for two 1-D arrays of equal length."""
     result = np.empty(rows.size)
     rows, ordinals = (np.ascontiguousarray(values, dtype=np.int64) for values in (rows, ordinals))
-    library()["uniforms"](int(key), rows, ordinals, result)
+    load(UNIT)["uniforms"](int(key), rows, ordinals, result)
     return result
