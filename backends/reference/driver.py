@@ -17,6 +17,7 @@ from numba import njit
 from pyNN.compilation.pointers import add_atomically, call, call_plain, integers, records, replace_atomically
 from pyNN.reference.layout import (
     CLOCK,
+    CLOCK_KIND,
     CONTROL_FIELDS,
     COUNT_ADDRESS,
     COUNT_KERNEL,
@@ -88,7 +89,6 @@ SPINS = 2000
 """How often a thread without a task looks for one before it gives way."""
 PHASE_TASKS = 1 << 16
 """Tasks are numbered on from a multiple of this in each phase."""
-CLOCK_MONOTONIC = 1
 
 
 @njit
@@ -109,7 +109,7 @@ def _now(control, task):
     if control[CLOCK] == 0:
         return 0
     address = control[TIME_ADDRESS] + 64 * task
-    call(control[CLOCK], CLOCK_MONOTONIC, address, 0)
+    call(control[CLOCK], control[CLOCK_KIND], address, 0)
     time = integers(address, 2)
     return 1000000000 * time[0] + time[1]
 

@@ -123,6 +123,7 @@ SCRATCH = 54  # address of int64 (slices + 1, 2, SCRATCH_WIDTH)
 SCRATCH_WIDTH = 55
 CLOCK = 56  # address of clock_gettime; 0: times are not measured
 TIME_ADDRESS = 57  # int64 (slices, 8): seconds and ns
+CLOCK_KIND = 58
 CONTROL_FIELDS = 64
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pyNN.compilation import Unit, load, request
 from pyNN.connectors import compiled as connectors
 from pyNN.reference import compiled, delivery, layout
-from pyNN.reference.compiled_synapses import CompiledSynapses, Queue
+from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
@@ -70,7 +71,7 @@ def _addresses(owners: list[Any]) -> IntArray:
 class NumbaEngine:
     """Runs a World in compiled code, from one chunk to the next."""
 
-    def __init__(self, threads: int = 1, weight_type: str = "float64") -> None:
+    def __init__(self, threads: int = 1, weight_type: str = "float64", profile: bool = False) -> None:
         self.threads = threads
         self.weight_type = np.dtype(weight_type)
         # What nearly every network needs; where nothing is there yet, processors compile while the script describes.
@@ -82,10 +83,16 @@ class NumbaEngine:
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
         self._times = np.zeros((threads, 8), dtype=np.int64)
         self._control[layout.TIME_ADDRESS] = self._times.ctypes.data
+        if profile and hasattr(time, "CLOCK_MONOTONIC"):
+            self._control[layout.CLOCK] = _system_function("clock_gettime")
+            self._control[layout.CLOCK_KIND] = time.CLOCK_MONOTONIC
+        self._phases: dict[tuple[str, ...], float] = {}
+        self._labels: tuple[list[str], list[str]] = ([], [])
         self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
         self._queues: dict[int, Queue] = {}
+        self._pathways: list[Pathway] = []
         self._keepers: tuple[IntArray, IntArray, IntArray] = (_addresses([]), _addresses([]), _addresses([]))
         self._couplings = np.zeros((0, layout.COUPLING_FIELDS), dtype=np.int64)
         self._rows: dict[int, int] = {}
@@ -155,14 +162,12 @@ class NumbaEngine:
         is_sorted = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
         return packed(projection, lambda pre, post: bool(is_sorted(_plain(pre, np.int32), _plain(post, np.int32))))
 
-    def phase_seconds(self) -> dict[tuple[str, ...], float]:
-        return {}
-
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))
 
     def refresh(self, world: World) -> None:
         groups: list[Group] = [*world.cells, *world.sources]
+        self._keep_times()
         largest = max((group.size for group in world.cells), default=1)
         self._interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
         self._interval = max(min(self._interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
@@ -193,7 +198,8 @@ class NumbaEngine:
 
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
-        histories, pathways = [], []
+        histories: list[History] = []
+        pathways: list[Pathway] = []
         base, width = self._records.ctypes.data, layout.GROUP_FIELDS * 8
         for queue in self._queues.values():
             queue.pathways = []
@@ -219,6 +225,7 @@ class NumbaEngine:
             queue.record[layout.QUEUE_GROUP] = self._rows[id(queue.source)]
             queue.describe()
         self._alive += [used, histories, pathways]
+        self._pathways = pathways
         self._keepers = (_addresses(used), _addresses(histories), _addresses(pathways))
         if histories:
             self._interval = min(self._interval, _LONGEST_HISTORY_INTERVAL)
@@ -311,6 +318,7 @@ class NumbaEngine:
 
     def _describe_routes(self, world: World) -> None:
         routes = [route for route in world.routes if route.posts.size]
+        self._labels = ([*(group.spec.label for group in (*world.cells, *world.sources))], [r.label for r in routes])
         kinds = [self._kind(route) for route in routes]
         for kind in kinds:
             request(compiled.route(kind))
@@ -403,6 +411,30 @@ class NumbaEngine:
         self._control[layout.GROUPS] = len(self._records)
         self._control[layout.SCRATCH] = self._address(np.zeros((self.threads + 1, 2, width), dtype=np.int64))
         self._control[layout.SCRATCH_WIDTH] = width
+
+    def phase_seconds(self) -> dict[tuple[str, ...], float]:
+        """Seconds of updating each population and of delivering the spikes of each projection, if they are measured.
+
+        Several threads measure their own; this is the sum, divided by their number.
+        """
+        self._keep_times()
+        return dict(self._phases)
+
+    def _keep_times(self) -> None:
+        """Add up the times in the records, which begin anew."""
+        if not self._control[layout.CLOCK]:
+            return
+        groups, routes = self._labels
+        updates, deliveries = self._parts[:, :, layout.GROUP_TIME].sum(axis=0), self._routes[:, layout.ROUTE_TIME]
+        times = [("update", label, ns) for label, ns in zip(groups, updates, strict=True)]
+        times += [("deliver", label, ns) for label, ns in zip(routes, deliveries, strict=True)]
+        times += [("deliver", p.synapses.projection.spec.label, p.record[layout.PATHWAY_TIME]) for p in self._pathways]
+        for phase, label, ns in times:
+            self._phases[phase, label] = self._phases.get((phase, label), 0.0) + 1e-9 * float(ns) / self.threads
+        self._parts[:, :, layout.GROUP_TIME] = 0
+        self._routes[:, layout.ROUTE_TIME] = 0
+        for pathway in self._pathways:
+            pathway.record[layout.PATHWAY_TIME] = 0
 
     def _divide(self, world: World) -> None:
         """Make the records of the cells of each slice from those of the groups."""

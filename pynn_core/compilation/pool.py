@@ -17,10 +17,9 @@ from typing import Any
 from pyNN.compilation import cache as files
 from pyNN.compilation.library import Unit, sealed
 from pyNN.errors import InternalError
+from pyNN.parallel import serial_environment
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pyNN.compilation.worker import main; main()"
-_LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "PRTE_")
-"""Beginnings of the names of variables that make a process one of an MPI job."""
 _IDLE_SECONDS = 2.0
 _MOST_WORKERS = 8
 
@@ -32,12 +31,11 @@ class _Worker:
     """A process that compiles. It goes on when its user interrupts the program, and ends with its standard input."""
 
     def __init__(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(_LAUNCHERS)}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env=serial_environment(),
             start_new_session=True,
         )
 
