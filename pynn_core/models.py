@@ -25,19 +25,55 @@ class Parameter:
     minimum: float | None = None
     """Smallest allowed value; `exclusive` says that the minimum itself is not allowed (a time constant of 0)."""
     exclusive: bool = False
+    shared: bool = False
+    """Whether all cells of a population have the same value."""
+    kind: str = "float"
+    """"float", "integer" or "boolean" (0 or 1)."""
 
 
 @dataclass(frozen=True)
 class State:
     """A variable that changes during a run. Its initial value may be set unless `settable` is False."""
 
-    initial: float
+    initial: Any
+    """A number, or where cells differ from each other a RandomDistribution."""
     unit: str
     doc: str = ""
     recordable: bool = True
     settable: bool = True
     starts_at: str = ""
-    """The parameter whose value a state that is not settable has at t = 0; "" where that is `initial`."""
+    """The parameter whose value the state has at t = 0, unless it is set; "" where that is `initial`."""
+    kind: str = "float"
+    """"float", "integer" (what is assigned loses its fraction) or "boolean" (0 or 1)."""
+    minimum: str = ""
+    """Expression below which the state does not go when it is integrated or assigned once a step; "" for none."""
+    maximum: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens in a cell: tested in every step after integration, on states that are not reset yet."""
+
+    condition: str
+    statements: str = ""
+    """Executed in the cells in which the event happens, after the reset of those that spike."""
+    order: int = 0
+    """Statements of events that happen together are executed in order of this number, then of the events' names."""
+    unless_refractory: bool = False
+    """Whether the event cannot happen in a refractory cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class TimedArray:
+    """A function of time in equations: values[k] from k*dt (ms) on, the first and last values before and after.
+
+    Of a table, f(t, i) is the value in column i.
+    """
+
+    values: Any
+    dt: float
+    unit: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +90,7 @@ class Receptor:
 
     @property
     def kind(self) -> str:
-        return {"uS": "conductance", "nA": "current", "mV": "voltage"}[self.unit]
+        return {"uS": "conductance", "nA": "current", "mV": "voltage"}.get(self.unit, "other")
 
 
 @dataclass(frozen=True)
@@ -89,6 +125,21 @@ class Definition:
     """Electrical synapses: the current (nA) into the postsynaptic cell, in terms of v_pre, v_post and parameters."""
     magnitudes: tuple[str, ...] = ()
     """Synapse types: parameters of which the statements see the absolute value; the weight keeps its sign."""
+    method: str = "auto"
+    """How equations are integrated, unless they have a flag of their own: see pyNN.equations.integration."""
+    events: Mapping[str, Event] = field(default_factory=dict)
+    functions: str = ""
+    """One a line: `f(x, y) = expression`."""
+    constants: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    """Numbers that equations name: (value, unit)."""
+    tables: Mapping[str, TimedArray] = field(default_factory=dict)
+    """Functions of time that are given by their values."""
+    update_interval: float = 0.0
+    """Time (ms) between updates of the cells; 0: every time step."""
+    unchecked_units: bool = False
+    """Whether the text has no units; all numbers are in the interface's then."""
+    own: bool = False
+    """Whether a script made the model: its equations say what it is, and not its name."""
 
     @property
     def units(self) -> dict[str, str]:
@@ -178,6 +229,14 @@ class BaseCellType(BaseModelType):
     receptor_types: ClassVar[tuple[str, ...]] = ()
     conductance_based: ClassVar[bool] = True
     voltage_based_synapses: ClassVar[bool] = False
+    integration_method: ClassVar[str] = "auto"
+    events: ClassVar[Mapping[str, Event]] = {}
+    functions: ClassVar[str] = ""
+    constants: ClassVar[Mapping[str, tuple[float, str]]] = {}
+    tables: ClassVar[Mapping[str, TimedArray]] = {}
+    update_interval: ClassVar[float] = 0.0
+    unchecked_units: ClassVar[bool] = False
+    own: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -204,6 +263,14 @@ class BaseCellType(BaseModelType):
             source=cls.source,
             injectable=cls.injectable,
             literature=cls.literature,
+            method=cls.integration_method,
+            events=dict(cls.events),
+            functions=cls.functions,
+            constants=dict(cls.constants),
+            tables=dict(cls.tables),
+            update_interval=cls.update_interval,
+            unchecked_units=cls.unchecked_units,
+            own=cls.own,
         )
 
     def can_record(self, variable: str, location: Any = None) -> bool:

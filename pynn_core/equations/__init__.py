@@ -4,14 +4,50 @@
     dimensions  units of expressions; factors that make numbers coherent
     arrays      array-valued parameters and states -> one of each element
     analysis    which states are linear and solved exactly, coefficients, increments, reset
+    extended    the analysis of what is not equations, threshold and reset: noise, events, assignments ...
     methods     Runge-Kutta tableaux
     program     what an update consists of
     refinement  one step of the nonlinear states, repeated in sub-steps where it is not precise enough
+    fixed       one step of fixed length, perhaps with noise
     lockstep    adaptive sub-steps that many cells take side by side
     functions   what the expressions of kernels call
     kernels     analysis -> source text of an update, in NumPy or for Numba
     propagators the numbers in a kernel, from parameters
     store       analyses and modules on disk
+    celltype    cell types of scripts
+    report      which method a variable has, and why
+    rendering   models as text, LaTeX and HTML
 
 SymPy is imported only when a model is analysed for the first time on a machine.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyNN.equations.celltype import CellType as CellType
+    from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
+    from pyNN.models import Event as Event
+    from pyNN.models import Parameter as Parameter
+    from pyNN.models import Receptor as Receptor
+
+_NAMES = {
+    "CellType": ("pyNN.equations.celltype", "CellType"),
+    "TimedArray": ("pyNN.equations.celltype", "timed_array"),
+    "Event": ("pyNN.models", "Event"),
+    "Parameter": ("pyNN.models", "Parameter"),
+    "Receptor": ("pyNN.models", "Receptor"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _NAMES[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NAMES])

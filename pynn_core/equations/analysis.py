@@ -9,23 +9,33 @@ can be stored: reading one back needs no computer algebra.
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import json
 import keyword
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyNN.equations import arrays, dimensions, language
 from pyNN.equations.language import Equation, Expression, Statement
-from pyNN.errors import EquationError
+from pyNN.errors import EquationError, nearest
 from pyNN.models import Definition
 
 INJECTED = "i_inj"
 """Name of injected current (nA) in equations."""
 WEIGHT = "weight"
+TIME = "_time"
+"""Name of the time at the beginning of a step (ms) in a kernel, and at a stage of it."""
+TIME_AT_END = "_time_at_end"
+INDEX = "_cell"
+FREE = "_free"
+"""1 in a cell that is not refractory when a step begins, otherwise 0."""
+LAST_SPIKE = "lastspike"
+LONG_AGO = -1e7
+"""Time (ms) of the last spike of a cell that had none."""
 RANDOM = "_random"
 """Name of the value of uniform() in a kernel."""
 OLD = "_old_"
@@ -35,7 +45,10 @@ DOT = "__"
 TIME_STEP = "dt"
 _LARGEST_SHIFT = 100.0
 """Exponentials that differ by a factor of more than exp of this are computed each."""
-RESERVED = (INJECTED, WEIGHT, "dt", "t", "where", "logical_not", *keyword.kwlist)
+RESERVED = (
+    INJECTED, WEIGHT, "where", "logical_not", "inf", *language.SPECIAL_NAMES, *language.CONSTANTS, *language.DRAWS,
+    *keyword.kwlist,
+)  # fmt: skip
 
 
 @dataclass
@@ -74,9 +87,50 @@ class Analysis:
     """Whether the threshold is tested within steps too."""
     derived: list[tuple[str, str]] = field(default_factory=list)
     """States that a formula gives at any time, in terms of the others, which are integrated."""
+    extended: bool = False
+    """Whether there is anything of what follows; see pyNN.equations.extended."""
+    still: list[str] = field(default_factory=list)
+    """States without a derivative: stored assignments, variables that statements change, and what is hidden."""
+    hidden: dict[str, float] = field(default_factory=dict)
+    """States that the definition does not have, with their initial values."""
+    before: list[tuple[str, str]] = field(default_factory=list)
+    """Assignments of a step that precede its first system of equations: local values, and new values of states."""
+    systems: list[list[str]] = field(default_factory=list)
+    """States of which the derivatives are taken together, in order; all but the last have assignments after them."""
+    between: list[list[tuple[str, str]]] = field(default_factory=list)
+    """Assignments after each system."""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """Method of each state that is integrated by fixed steps."""
+    noise: dict[str, dict[str, str]] = field(default_factory=dict)
+    """sqrt(dt) times the factor of each white noise in a state's derivative, by the name of a normal number."""
+    affine: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Derivatives as a*x + b, each times dt, of states whose method needs that."""
+    solved: dict[str, str] = field(default_factory=dict)
+    """States after an implicit step."""
+    limits: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Least and largest value of states, "" for none."""
+    events: list[tuple[str, str, list[tuple[str, str]], bool]] = field(default_factory=list)
+    """(name, condition, statements, whether only cells that are not refractory have it)."""
+    completion_draws: list[tuple[str, str, str]] = field(default_factory=list)
+    """Random numbers of threshold, reset, events and refractory period: (name, call, part that needs it)."""
+    refractory_condition: str = ""
+    """While this is true a cell stays refractory."""
+    refractory_value: str = ""
+    """Refractory period (ms) where more than parameters enter it; evaluated after a reset."""
+    tables: list[str] = field(default_factory=list)
+    interval: float = 0.0
+    """Time (ms) between updates; 0: every step."""
+    uses: list[str] = field(default_factory=list)
+    """Which of the special values occur: TIME, INDEX, FREE, "_number", "_key"."""
 
     @property
     def integrated(self) -> list[str]:
+        derived = {name for name, _ in self.derived} | set(self.still)
+        return [name for name in self.states if name not in derived]
+
+    @property
+    def kept(self) -> list[str]:
+        """States that are not derived."""
         derived = {name for name, _ in self.derived}
         return [name for name in self.states if name not in derived]
 
@@ -122,6 +176,12 @@ class Analysis:
     @classmethod
     def from_json(cls, text: str) -> Analysis:
         data = json.loads(text)
+        for name in ("before", "completion_draws"):
+            data[name] = [tuple(row) for row in data[name]]
+        data["between"] = [[tuple(row) for row in rows] for rows in data["between"]]
+        for name in ("affine", "limits"):
+            data[name] = {state: tuple(pair) for state, pair in data[name].items()}
+        data["events"] = [(n, c, [tuple(row) for row in rows], only) for n, c, rows, only in data["events"]]
         pairs = ("matrix", "drive", "injection", "coefficients", "inputs", "common", "arrivals", "reset", "derived")
         for name in pairs:
             data[name] = [tuple(row) for row in data[name]]
@@ -160,6 +220,12 @@ class _Text:
     refractory: Expression | None
     derived: list[str]
     """States that a formula gives."""
+    stored: dict[str, Equation] = field(default_factory=dict)
+    """Assignments that are executed once a step."""
+    order: list[Equation] = field(default_factory=list)
+    """Derivatives and stored assignments in the order of the text."""
+    events: dict[str, tuple[Expression, list[Statement]]] = field(default_factory=dict)
+    limits: dict[str, dict[str, Expression]] = field(default_factory=dict)
 
 
 def check(definition: Definition) -> None:
@@ -169,32 +235,79 @@ def check(definition: Definition) -> None:
 
 def analyse(definition: Definition) -> Analysis:
     """The analysis of a model; EquationError, with line and caret, for text that is wrong."""
+    from pyNN.equations import extended
+
     definition = arrays.expand(definition).definition
-    return _Analyser(definition, _read(definition)).result()
+    text = _read(definition)
+    if extended.is_extended(definition, text):
+        return extended.ExtendedAnalyser(definition, text).result()
+    return Analyser(definition, text).result()
+
+
+def vocabulary(definition: Definition) -> language.Vocabulary:
+    """What the expressions of a cell type may call."""
+    return language.Vocabulary(
+        draws=True,
+        functions=language.parse_functions(definition.functions, definition.name) if definition.functions else {},
+        tables=tuple(definition.tables),
+        units_required=not definition.unchecked_units,
+    )
 
 
 def _read(definition: Definition) -> _Text:
     name = definition.name
     _check_reserved(definition)
-    equations = language.parse_equations(definition.equations, name)
-    formulas = {e.name: e for e in equations if not e.is_derivative}
+    words = vocabulary(definition)
+    equations = language.parse_equations(definition.equations, name, vocabulary=words)
+    formulas = {e.name: e for e in equations if not e.is_derivative and not e.is_stored}
+
+    def statements(text: str, part: str) -> list[Statement]:
+        return language.parse_statements(text, name, part, words) if text else []
+
     text = _Text(
         derivatives={e.name: e for e in equations if e.is_derivative},
         formulas=formulas,
-        receptors={
-            receptor: language.parse_statements(r.on_spike, name, f"receptor '{receptor}'")
-            for receptor, r in definition.receptors.items()
-        },
-        threshold=language.parse_condition(definition.threshold, name, "threshold") if definition.threshold else None,
-        reset=language.parse_statements(definition.reset, name, "reset") if definition.reset else [],
+        receptors={r: statements(d.on_spike, f"receptor '{r}'") for r, d in definition.receptors.items()},
+        threshold=(
+            language.parse_condition(definition.threshold, name, "threshold", words) if definition.threshold else None
+        ),
+        reset=statements(definition.reset, "reset"),
         refractory=(
-            language.parse_value(definition.refractory, name, "refractory") if definition.refractory else None
+            language.parse_value(definition.refractory, name, "refractory", words) if definition.refractory else None
         ),
         derived=[n for n in definition.states if n in formulas],
+        stored={e.name: e for e in equations if e.is_stored},
+        order=[e for e in equations if e.is_derivative or e.is_stored],
+        events={
+            event: (
+                language.parse_condition(e.condition, name, f"event '{event}'", words),
+                statements(e.statements, f"event '{event}'"),
+            )
+            for event, e in definition.events.items()
+        },
+        limits={
+            state: {
+                part: language.parse_value(limit, name, f"{part} of '{state}'", words)
+                for part, limit in (("min", s.minimum), ("max", s.maximum)) if limit
+            }
+            for state, s in definition.states.items()
+        },
     )
     _check_equations(definition, text)
     _check_statements(definition, text)
     return text
+
+
+def known_units(definition: Definition, text: _Text | None = None, **more: str) -> dict[str, str]:
+    """Units of the names that may stand in expressions; those of tables under their name and "()"."""
+    units = {**language.SPECIAL_NAMES, **{n: unit for n, (_, unit) in definition.constants.items()}}
+    units.update({f"{n}()": table.unit for n, table in definition.tables.items()})
+    units.update(definition.units)
+    units.update({n: "boolean" for n, p in definition.parameters.items() if p.kind == "boolean"})
+    units.update({n: "boolean" for n, s in definition.states.items() if s.kind == "boolean"})
+    if text is not None:
+        units.update({n: e.unit for n, e in text.formulas.items() if n not in definition.states})
+    return {**units, **more}
 
 
 def _check_reserved(definition: Definition) -> None:
@@ -207,8 +320,8 @@ def _check_reserved(definition: Definition) -> None:
 
 
 def _check_equations(definition: Definition, text: _Text) -> None:
-    units = {**definition.units, INJECTED: "nA", **{n: e.unit for n, e in text.formulas.items()}}
-    for equation in (*text.derivatives.values(), *text.formulas.values()):
+    units = known_units(definition, text, **{INJECTED: "nA"})
+    for equation in (*text.derivatives.values(), *text.formulas.values(), *text.stored.values()):
         expression = equation.expression
         dimensions.check_unit(equation.unit, expression)
         if equation.is_derivative and equation.name not in definition.states:
@@ -217,12 +330,27 @@ def _check_equations(definition: Definition, text: _Text) -> None:
             )
         if not equation.is_derivative and equation.name in definition.parameters:
             expression.fail(f"'{equation.name}' is a parameter already.")
-        _check_calls(expression, ())
-        declared = units[equation.name]
-        same_size = dimensions.coherent_factor(declared) == dimensions.coherent_factor(equation.unit)
-        if not same_size or not dimensions.dimension(declared).fits(dimensions.dimension(equation.unit)):
-            expression.fail(f"'{equation.name}' is declared in {declared}, but its equation says {equation.unit}.")
-        language.check_names(expression, units)
+        if equation.is_derivative and definition.states[equation.name].kind != "float":
+            expression.fail(
+                f"'{equation.name}' is {definition.states[equation.name].kind}, so it has no derivative. Declare it "
+                "with a unit, or assign it: 'x = expression : unit (stored)'."
+            )
+        _check_calls(expression, ("uniform",))
+        _check_noise(expression, equation.is_derivative)
+        declared = units.get(equation.name, equation.unit)
+        language.check_names(_without_noise(expression), [n for n in units if not n.endswith("()")])
+        if definition.unchecked_units:
+            continue
+        factors = (dimensions.coherent_factor(declared), dimensions.coherent_factor(equation.unit))
+        same_size = definition.own or factors[0] == factors[1]
+        fits = dimensions.dimension(declared).fits(dimensions.dimension(equation.unit))
+        if not same_size or not fits:
+            power = (
+                f" 1 {equation.unit} is {factors[1] / factors[0]:g} {declared}." if fits else ""
+            )
+            expression.fail(
+                f"'{equation.name}' is declared in {declared}, but its equation says {equation.unit}.{power}"
+            )
         if equation.is_derivative:
             wanted = f"{equation.unit}/ms" if equation.unit.strip() else "1/ms"
             dimensions.require(expression, units, wanted, f"d{equation.name}/dt")
@@ -230,60 +358,145 @@ def _check_equations(definition: Definition, text: _Text) -> None:
             dimensions.require(expression, units, equation.unit, f"'{equation.name}'")
 
 
+def _without_noise(expression: Expression) -> Expression:
+    """The expression for a check of its names."""
+    if not any(language.NOISE.fullmatch(name) for name in expression.names):
+        return expression
+
+    class Remove(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return ast.copy_location(ast.Constant(0), node) if language.NOISE.fullmatch(node.id) else node
+
+    return dataclasses.replace(expression, tree=Remove().visit(copy.deepcopy(expression.tree)))
+
+
+def _check_noise(expression: Expression, allowed: bool) -> None:
+    for node in ast.walk(expression.tree):
+        if isinstance(node, ast.Name) and language.NOISE.fullmatch(node.id) and not allowed:
+            expression.fail(
+                f"white noise '{node.id}' can only enter an equation dx/dt. Elsewhere, randn() is a random number.",
+                node,
+            )
+
+
 def _check_statements(definition: Definition, text: _Text) -> None:
-    units = {**definition.units, **{n: e.unit for n, e in text.formulas.items()}}
+    units = known_units(definition, text)
+    unchecked = definition.unchecked_units
+
+    def condition(expression: Expression, what: str) -> None:
+        _check_noise(expression, False)
+        language.check_names(expression, [n for n in units if not n.endswith("()")])
+        is_boolean = isinstance(expression.tree, ast.Name) and units.get(expression.tree.id) == "boolean"
+        if not isinstance(expression.tree, ast.Compare | ast.BoolOp | ast.UnaryOp) and not is_boolean:
+            expression.fail(f"{what} is a condition, such as v >= v_thresh.")
+        if not unchecked:
+            dimensions.unit_of(expression, units)
+
     if text.threshold is not None:
-        units[TIME_STEP] = "ms"
-        language.check_names(text.threshold, units)
-        if not isinstance(text.threshold.tree, ast.Compare | ast.BoolOp | ast.UnaryOp):
-            text.threshold.fail("a threshold is a condition, such as v >= v_thresh.")
-        dimensions.unit_of(text.threshold, units)
-        del units[TIME_STEP]
+        condition(text.threshold, "a threshold")
         _check_calls(text.threshold, () if definition.threshold_within_step else ("before", "uniform"))
     elif definition.threshold_within_step:
         raise EquationError(f"{definition.name}: threshold_within_step needs a threshold.")
-    for statement in text.reset:
-        _check_statement(definition, text, statement, units)
+    elif text.reset:
+        text.reset[0].expression.line.fail(
+            "a reset needs a threshold, which says when it is executed. Give threshold='v > v_thresh' or the like.", 0,
+            len(text.reset[0].expression.line.text),
+        )
+    elif text.refractory is not None:
+        text.refractory.fail("a refractory period needs a threshold; without spikes no cell becomes refractory.")
+    _check_block(definition, text, text.reset, units)
     for receptor, statements in text.receptors.items():
         for statement in statements:
             _check_statement(definition, text, statement, {**units, WEIGHT: definition.receptors[receptor].unit})
+    for expression, statements in text.events.values():
+        condition(expression, "the condition of an event")
+        _check_calls(expression, ("before", "uniform"))
+        _check_block(definition, text, statements, units)
+    for state, limits in text.limits.items():
+        for limit in limits.values():
+            language.check_names(limit, [n for n in units if not n.endswith("()")])
+            if not unchecked:
+                dimensions.require(limit, units, definition.states[state].unit, f"'{state}'")
     if text.refractory is not None:
-        language.check_names(text.refractory, definition.parameters)
-        _check_calls(text.refractory, ())
-        parameter_units = {n: p.unit for n, p in definition.parameters.items()}
-        dimensions.require(text.refractory, parameter_units, "ms", "a refractory period")
+        _check_noise(text.refractory, False)
+        language.check_names(text.refractory, [n for n in units if not n.endswith("()")])
+        _check_calls(text.refractory, ("uniform",))
+        if is_condition(text.refractory, units):
+            if not unchecked:
+                dimensions.unit_of(text.refractory, units)
+        elif not unchecked:
+            dimensions.require(text.refractory, units, "ms", "a refractory period")
+
+
+def is_condition(expression: Expression, units: Mapping[str, str]) -> bool:
+    """Whether an expression is true or false rather than a number."""
+    tree = expression.tree
+    if isinstance(tree, ast.Name):
+        return units.get(tree.id) == "boolean"
+    if isinstance(tree, ast.Constant):
+        return isinstance(tree.value, bool)
+    negated = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
+    return negated or isinstance(tree, ast.Compare | ast.BoolOp)
 
 
 def _check_calls(expression: Expression, allowed: tuple[str, ...]) -> None:
     """before(), uniform() and sum() have a meaning in few places."""
-    random_numbers = 0
     for node in ast.walk(expression.tree):
         name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
         if name == "sum":
             expression.fail("sum takes the name of an array: a parameter or state that has several elements.", node)
         if name in ("before", "uniform") and name not in allowed:
             expression.fail(f"{name}() can only stand in a threshold that is tested at the end of a step.", node)
-        random_numbers += name == "uniform"
-        if random_numbers > 1:
-            expression.fail("uniform() can stand once in a threshold: a cell has one random number a step.", node)
 
 
-def _check_statement(definition: Definition, text: _Text, statement: Statement, units: Mapping[str, str]) -> None:
+def _check_block(
+    definition: Definition, text: _Text, statements: list[Statement], units: Mapping[str, str]
+) -> None:
+    """Statements that are executed one after the other; a name that the model does not have is a local one."""
+    known = dict(units)
+    for statement in statements:
+        _check_noise(statement.expression, False)
+        local = statement.name not in definition.states and statement.name not in units
+        if not local or statement.operator != "=":
+            _check_statement(definition, text, statement, known, allowed=[n for n in known if n not in units])
+            continue
+        _check_calls(statement.expression, ("uniform",))
+        language.check_names(statement.expression, [n for n in known if not n.endswith("()")])
+        if not language.local_name_fits(statement.name):
+            statement.expression.line.fail(f"'{statement.name}' is reserved; it cannot name a local value.",
+                                           statement.name_column, len(statement.name))
+        unit = "" if definition.unchecked_units else dimensions.unit_of(statement.expression, known).text
+        known[statement.name] = "boolean" if is_condition(statement.expression, known) else unit
+
+
+def _check_statement(
+    definition: Definition, text: _Text, statement: Statement, units: Mapping[str, str],
+    allowed: Collection[str] = (),
+) -> None:
     expression = statement.expression
-    _check_calls(expression, ())
-    if statement.name not in definition.states or statement.name in text.derived:
+    _check_calls(expression, ("uniform",))
+    if statement.name in allowed:
+        unit = units[statement.name]
+    elif statement.name not in definition.states or statement.name in text.derived:
         possible = [name for name in definition.states if name not in text.derived]
         expression.line.fail(
-            f"'{statement.name}' is not a state; only states ({', '.join(possible)}) can be changed.",
+            f"'{statement.name}' is not a state; only states ({', '.join(possible)}) can be changed."
+            f"{nearest(statement.name, possible)}",
             statement.name_column,
             len(statement.name),
         )
-    language.check_names(expression, units)
-    wanted = definition.states[statement.name].unit if statement.operator in ("=", "+=", "-=") else ""
+    else:
+        unit = definition.states[statement.name].unit
+    language.check_names(expression, [n for n in units if not n.endswith("()")])
+    if definition.unchecked_units:
+        return
+    wanted = unit if statement.operator in ("=", "+=", "-=", "%=") else ""
     dimensions.require(expression, units, wanted, f"'{statement.name}'" if wanted else "a factor")
 
 
-class _Analyser:
+class Analyser:
+    """From a model's parsed text to its analysis."""
+
     def __init__(self, definition: Definition, text: _Text) -> None:
         import sympy
 
@@ -375,6 +588,7 @@ class _Analyser:
             "-=": old - value / factor,
             "*=": old * value,
             "/=": old / value,
+            "%=": self.sympy.Function("modulo")(old, value / factor),
         }[statement.operator]
 
     def _formula(self, name: str, expression: Expression, extra: Mapping[str, str]) -> Any:
@@ -395,7 +609,7 @@ class _Analyser:
             return self._node(child, where, extra)
 
         if isinstance(node, ast.Constant):
-            return self._number(node.value)  # type: ignore[arg-type]
+            return self._number(node.value + 0)  # type: ignore[operator,arg-type]
         if isinstance(node, ast.Name):
             return self._name(node.id, where, extra)
         if isinstance(node, ast.UnaryOp):
@@ -422,6 +636,8 @@ class _Analyser:
                 ast.Mult: lambda: left * right,
                 ast.Div: lambda: left / right,
                 ast.Pow: lambda: left**right,
+                ast.Mod: lambda: sympy.Function("modulo")(left, right),
+                ast.FloorDiv: lambda: sympy.floor(left / right),
             }[type(node.op)]()
         where.fail("this cannot be analysed.", node)
 
@@ -440,9 +656,16 @@ class _Analyser:
             return self._symbol(name, extra[name])
         if name in self.text.formulas:
             return self._formula(name, where, extra)
+        if name in self.definition.constants:
+            value, unit = self.definition.constants[name]
+            return self._number(float(value)) * self._number(dimensions.coherent_factor(unit))
+        if name in self.text.stored:
+            where.fail(f"'{name}' is not among the states.")
+        if name == TIME_STEP:
+            return self._plain(TIME_STEP)
         if name in language.UNIT_NAMES:
             return self._number(dimensions.coherent_factor(name))
-        return {"pi": self.sympy.pi, "e": self.sympy.E}[name]
+        return {"pi": self.sympy.pi, "e": self.sympy.E, "inf": self.sympy.Symbol("inf", real=True)}[name]
 
     def _comparison(self, node: ast.Compare, go: Any) -> Any:
         sympy = self.sympy
@@ -466,6 +689,10 @@ class _Analyser:
         if name == "clip":
             value, low, high = arguments
             return sympy.Max(low, sympy.Min(value, high))
+        if name in ("positive", "negative"):
+            return (sympy.Max if name == "positive" else sympy.Min)(arguments[0], 0)
+        if name == "power":
+            return arguments[0] ** arguments[1]
         return known.get(name, sympy.Function(name))(*arguments)
 
     # -- the linear part
@@ -494,7 +721,11 @@ class _Analyser:
         others = {self._plain(n) for n in self.integrated if n not in members}
         if derivative.free_symbols & others or not derivative.is_polynomial(*variables):
             return False
-        return self.sympy.Poly(derivative, *variables).total_degree() <= 1
+        try:
+            return self.sympy.Poly(derivative, *variables).total_degree() <= 1
+        except self.sympy.PolynomialError:
+            # A choice between expressions is not a polynomial, though SymPy may take it for one at first.
+            return False
 
     def _linear_system(
         self, linear: list[str]
@@ -680,8 +911,9 @@ def _make_printer() -> Any:
                 power = abs(int(expr.exp))
                 text = base if power == 1 else f"{base}**{power}"
                 return text if expr.exp > 0 else f"1.0/{text}" if power == 1 else f"1.0/({text})"
-            if expr.exp == expr.exp.func(1, 2) if expr.exp.is_Rational else False:
-                return f"sqrt({self._print(expr.base)})"
+            if expr.exp.is_Rational and (abs(expr.exp.p), expr.exp.q) == (1, 2):
+                root = f"sqrt({self._print(expr.base)})"
+                return root if expr.exp.p > 0 else f"1.0/{root}"
             return f"{base}**({self._print(expr.exp)})"
 
         def _print_Mul(self, expr: Any) -> str:

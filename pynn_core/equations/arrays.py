@@ -103,6 +103,8 @@ def _arrays(definition: Definition) -> list[str]:
     if definition.source or not definition.equations:
         return []
     names = [name for name, parameter in definition.parameters.items() if parameter.is_array]
+    if not names and not re.search(rf"\b{FLAG}\b", definition.equations):
+        return []
     flagged = (e.name for e in language.parse_equations(definition.equations, definition.name) if FLAG in e.flags)
     return [*names, *flagged]
 

@@ -7,18 +7,24 @@ All numbers of a model are in PyNN's units. Most fit together (nA/nF is mV/ms, u
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from pyNN.equations.language import RANDOM_FUNCTIONS, UNIT_NAMES, Expression
+from pyNN.equations.language import DRAWS, NOISE, UNIT_ALIASES, UNIT_NAMES, Expression
 from pyNN.errors import UnitsError
 from pyNN.units import quantity
 
 # Powers of ten of the coherent system's base units in SI: ms, nA, and the mass that makes mV = kg m^2 s^-3 A^-1.
 _BASE_EXPONENTS = {"s": -3, "A": -9, "kg": -21}
-_SAME_UNIT = ("abs", "floor", "ceil", "sum", "before")
+_SAME_UNIT = ("abs", "floor", "ceil", "sum", "before", "trunc", "round", "positive", "negative")
+_ALIKE = ("minimum", "maximum", "clip", "modulo", "Uniform", "DiscreteUniform", "Normal", "LogNormal")
+_NUMBERS = ("rand", "uniform", "randn", "poisson", "binomial", "Poisson", "Binomial")
+_ALIAS = re.compile(r"\b(" + "|".join(sorted(UNIT_ALIASES, key=len, reverse=True)) + r")\b")
+KINDS = ("integer", "boolean")
+"""What may stand in the place of a unit: whole numbers, and 0 or 1; both have none."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,21 @@ NUMBER = Dimension((), "")
 ZERO = Dimension((), "", any=True)
 
 
+NOISE_DIMENSION = Dimension((("s", Fraction(-1, 2)),), "1/sqrt(ms)")
+"""White noise: its integral over a time T has the variance T."""
+_SHOWN = ("mV", "ms", "nA", "nF", "uS", "Hz", "V", "s", "A", "F", "S", "mV/ms", "1/ms", "nA/ms", "uS/ms", "ohm")
+
+
+def plain(unit: str) -> str:
+    """A unit without the spellings that only equations have."""
+    unit = unit.strip()
+    return "" if unit in KINDS else _ALIAS.sub(lambda match: UNIT_ALIASES[match[1]], unit)
+
+
 @cache
 def dimension(unit: str) -> Dimension:
     """The dimension of a unit; UnitsError where the text is not a unit."""
+    unit = plain(unit)
     exponents = {str(u.symbol): Fraction(e) for u, e in quantity(unit).simplified.dimensionality.items()}
     return Dimension(_ordered(exponents), unit.strip())
 
@@ -61,6 +79,7 @@ def dimension(unit: str) -> Dimension:
 @cache
 def coherent_factor(unit: str) -> float:
     """What a number in `unit` is multiplied by to become one of the coherent system (Hz: 0.001, being 1/ms)."""
+    unit = plain(unit)
     size = float(quantity(unit).simplified.magnitude)
     exponent = sum(_BASE_EXPONENTS.get(symbol, 0) * power for symbol, power in dimension(unit).exponents)
     exact = size * 10.0 ** float(-exponent)
@@ -80,8 +99,19 @@ def require(expression: Expression, units: Mapping[str, str], wanted: str, what:
         found = _Checker(expression, units).visit(term)
         if not found.fits(target):
             expression.fail(
-                f"'{expression.text(term)}' is in {found}, but {what} is in {target}.", term
+                f"'{expression.text(term)}' is in {found}, but {what} is in {target}.{_advice(found, target)}", term
             )
+
+
+def _advice(found: Dimension, target: Dimension) -> str:
+    """What a term must be multiplied by, as a sentence: the simplest unit that makes up the difference."""
+    missing = target.times(found, -1)
+    for unit in _SHOWN:
+        for power, shown in ((1, f" Multiply it by {unit}, or by something in {unit}."),
+                             (-1, f" Divide it by {unit}, or by something in {unit}.")):
+            if NUMBER.times(dimension(unit), power).exponents == missing.exponents:
+                return shown
+    return ""
 
 
 def check_unit(unit: str, expression: Expression) -> None:
@@ -103,6 +133,8 @@ class _Checker:
     def __init__(self, expression: Expression, units: Mapping[str, str]) -> None:
         self.expression = expression
         self.units = units
+        # A table's name ends in "()", so that it is no variable.
+        self.tables = {name[:-2]: unit for name, unit in units.items() if name.endswith("()")}
 
     def visit(self, node: ast.expr) -> Dimension:
         if isinstance(node, ast.Constant):
@@ -127,6 +159,8 @@ class _Checker:
     def _name(self, node: ast.Name) -> Dimension:
         if node.id in self.units:
             return dimension(self.units[node.id])
+        if NOISE.fullmatch(node.id):
+            return NOISE_DIMENSION
         return dimension(node.id) if node.id in UNIT_NAMES else NUMBER
 
     def _binary(self, node: ast.expr) -> Dimension:
@@ -134,9 +168,13 @@ class _Checker:
             self.expression.fail("this cannot be checked for its unit.", node)
         if isinstance(node.op, ast.Add | ast.Sub):
             return self._alike([node.left, node.right])
+        if isinstance(node.op, ast.Mod):
+            return self._alike([node.left, node.right])
         left = self.visit(node.left)
         if isinstance(node.op, ast.Pow):
             return self._power(node, left)
+        if isinstance(node.op, ast.FloorDiv):
+            return self._alike([node.left, node.right], NUMBER)
         return left.times(self.visit(node.right), 1 if isinstance(node.op, ast.Mult) else -1)
 
     def _power(self, node: ast.BinOp, base: Dimension) -> Dimension:
@@ -152,21 +190,50 @@ class _Checker:
 
     def _call(self, node: ast.Call) -> Dimension:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in ("minimum", "maximum", "clip"):
+        if name in _ALIKE:
             return self._alike(node.args)
-        if name in RANDOM_FUNCTIONS:
+        if name in _NUMBERS:
             for number in node.args:
                 if self.visit(number).exponents:
                     self.expression.fail(f"the arguments of {name} must be numbers.", number)
             return NUMBER
+        if name in DRAWS:
+            return self._distribution(name, node)
+        if name == "ite":
+            self._truth(node.args[0])
+            return self._alike(node.args[1:])
+        if name == "power":
+            return self._power(ast.copy_location(ast.BinOp(node.args[0], ast.Pow(), node.args[1]), node),
+                               self.visit(node.args[0]))
+        if name in self.tables:
+            return self._table(name, node)
+        if name == "int" and isinstance(node.args[0], ast.Compare | ast.BoolOp):
+            return self._truth(node.args[0]).times(NUMBER)
         argument = self.visit(node.args[0])
         if name in _SAME_UNIT:
             return argument
         if name == "sqrt":
             return argument.power(Fraction(1, 2))
-        if name != "sign" and argument.exponents:
+        if name not in ("sign", "isnan", "isfinite") and argument.exponents:
             self.expression.fail(f"the argument of {name} is in {argument}; it must be a number.", node.args[0])
         return NUMBER
+
+    def _distribution(self, name: str, node: ast.Call) -> Dimension:
+        """Exponential(rate) has the unit of 1/rate, Gamma(shape, scale) that of its scale."""
+        found = [self.visit(argument) for argument in node.args]
+        if name == "Exponential":
+            return NUMBER.times(found[0], -1)
+        if found[0].exponents:
+            self.expression.fail(f"the first argument of {name} must be a number.", node.args[0])
+        return found[1] if len(found) > 1 else NUMBER
+
+    def _table(self, name: str, node: ast.Call) -> Dimension:
+        for argument, unit in zip(node.args, ("ms", ""), strict=False):
+            found = self.visit(argument)
+            if not found.fits(dimension(unit)):
+                self.expression.fail(f"'{self.expression.text(argument)}' is in {found}; {name} takes a time and, if "
+                                     "it has several columns, a number.", argument)
+        return dimension(self.tables[name])
 
     def _alike(self, nodes: list[ast.expr], result: Dimension | None = None) -> Dimension:
         common = ZERO
@@ -175,7 +242,7 @@ class _Checker:
             if not found.fits(common):
                 self.expression.fail(
                     f"'{self.expression.text(node)}' is in {found}, but "
-                    f"'{self.expression.text(nodes[0])}' is in {common}.",
+                    f"'{self.expression.text(nodes[0])}' is in {common}.{_advice(found, common)}",
                     node,
                 )
             common = found if common.any else common
@@ -184,9 +251,17 @@ class _Checker:
     def _truth(self, node: ast.expr) -> Dimension:
         if not isinstance(node, ast.Compare | ast.BoolOp) and not (
             isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-        ):
+        ) and not self._is_boolean(node):
             self.expression.fail(f"'{self.expression.text(node)}' is not a condition.", node)
         return self.visit(node)
+
+
+    def _is_boolean(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Name):
+            return self.units.get(node.id, "").strip() == "boolean"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return node.func.id in ("isnan", "isfinite")
+        return isinstance(node, ast.Constant) and isinstance(node.value, bool)
 
 
 def _literal(node: ast.expr) -> Fraction | None:

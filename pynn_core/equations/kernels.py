@@ -17,11 +17,18 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from pyNN.equations.analysis import INJECTED, OLD, RANDOM, Analysis, public
-from pyNN.equations.functions import NUMBA_EXPONENTIALS, NUMBA_HEADER, NUMPY_HEADER
+from pyNN.equations.analysis import FREE, INDEX, INJECTED, LAST_SPIKE, OLD, RANDOM, TIME, TIME_AT_END, Analysis, public
+from pyNN.equations.fixed import Fixed
+from pyNN.equations.functions import (
+    NUMBA_EXPONENTIALS,
+    NUMBA_HEADER,
+    NUMPY_EXTENSION,
+    NUMPY_HEADER,
+    numba_extension,
+)
 from pyNN.equations.lockstep import Lockstep, numba_integrate, numpy_integrate
 from pyNN.equations.methods import DORMAND_PRINCE, DORMAND_PRINCE_8, Tableau
 from pyNN.equations.program import FUNCTIONS, Program, Propagator, mentions, rename
@@ -30,7 +37,7 @@ from pyNN.equations.refinement import Refined
 
 def build(analysis: Analysis, tableau: Tableau | None = None) -> Program:
     """The program of a model's update; with a `tableau` other than the default, by another method."""
-    lockstep = len(analysis.nonlinear) > 1 and not analysis.within_step
+    lockstep = len(analysis.nonlinear) > 1 and not analysis.within_step and not analysis.fixed
     program = Program(analysis, tableau or (DORMAND_PRINCE_8 if lockstep else DORMAND_PRINCE), lockstep=lockstep)
     _Builder(program).run()
     return program
@@ -50,13 +57,92 @@ class _Builder:
         program, analysis = self.program, self.analysis
         integration = program.integration
         integration.append(("_active", "_refractory <= 0.0"))
+        if analysis.extended:
+            self._begin()
         for name in analysis.linear:
             integration.append((f"_n_{name}", self._propagated(name, Fraction(1))))
-        if analysis.nonlinear:
+        if analysis.fixed:
+            self._fixed()
+        elif analysis.nonlinear:
             part = (Lockstep if program.lockstep else Refined)(program, self.moving, self._propagated)
             part.add()
         self._complete()
         program.coefficients = [*self.used, *(n for n, _ in analysis.coefficients if n not in self.used), "_period"]
+        program.coefficients += self._special_coefficients()
+
+    # -- what only some models have
+
+    def _special_coefficients(self) -> list[str]:
+        """Values that are not expressions in parameters; see pyNN.equations.propagators."""
+        analysis = self.analysis
+        if not analysis.extended:
+            return []
+        names = ["_dt", *(["_every"] if analysis.interval else [])]
+        names += ["_number"] if "_number" in analysis.uses else []
+        for number, _ in enumerate(analysis.tables):
+            names += [f"_table{number}", f"_rows{number}", f"_columns{number}", f"_width{number}"]
+        return names
+
+    def _begin(self) -> None:
+        """Time, random numbers, and assignments before the first system; a state's own name is its new value then."""
+        analysis, out = self.analysis, self.program.integration
+        out.extend(self._clock())
+        if TIME in analysis.hidden:
+            out.append((TIME, "_now"))
+        out.extend(analysis.before)
+
+    def _clock(self) -> list[tuple[str, str]]:
+        analysis = self.analysis
+        text = [("_now", "(_step*1.0/_every - 1.0)*_dt" if analysis.interval else "(_step - 1.0)*_dt")]
+        if TIME not in analysis.hidden:
+            text.append((TIME, "_now"))
+        return [*text, (TIME_AT_END, "_now + _dt"), (FREE, "where(_active, 1.0, 0.0)")]
+
+    def _fixed(self) -> None:
+        """All systems of equations, each with the assignments after it; the last's are part of the completion."""
+        program, analysis = self.program, self.analysis
+        program.integration.extend(analysis.inputs)
+        current: dict[str, str] = {}
+        for number, _ in enumerate(analysis.systems):
+            part = Fixed(program, number, current, self._propagated)
+            part.add()
+            for name in part.states:
+                self._limit(name, program.integration, current)
+                current[name] = f"_n_{name}"
+            if number == len(analysis.systems) - 1:
+                break
+            for name, expression in analysis.between[number]:
+                program.integration.append((f"_n_{name}", rename(expression, current)))
+                current[name] = f"_n_{name}"
+
+    def _limit(self, name: str, out: list[tuple[str, str]], current: dict[str, str]) -> None:
+        low, high = self.analysis.limits.get(name, ("", ""))
+        if low:
+            out.append((f"_n_{name}", f"maximum(_n_{name}, {rename(low, current)})"))
+        if high:
+            out.append((f"_n_{name}", f"minimum(_n_{name}, {rename(high, current)})"))
+
+    def _assign(self) -> dict[str, str]:
+        """Assignments after the last system, and limits; what each state that is not derived has become."""
+        analysis, out = self.analysis, self.program.completion
+        out.extend(self._clock())
+        for name in analysis.held:
+            if name in analysis.nonlinear and name not in analysis.fixed:
+                out.append((f"_n_{name}", f"where(_active, _n_{name}, {name})"))
+        current = {name: f"_n_{name}" for name in analysis.integrated}
+        for name in analysis.integrated:
+            if name not in analysis.fixed:
+                self._limit(name, out, current)
+        done = {n for rows in analysis.between[:-1] for n, _ in rows}
+        current.update({name: f"_n_{name}" for name in done})
+        for name, expression in analysis.between[-1] if analysis.between else []:
+            out.append((f"_n_{name}", rename(expression, current)))
+            current[name] = f"_n_{name}"
+        for name in analysis.still:
+            if name not in current:
+                out.append((f"_n_{name}", name))
+                current[name] = f"_n_{name}"
+        return current
 
     # -- linear part
 
@@ -97,15 +183,17 @@ class _Builder:
     def _complete(self) -> None:
         analysis, out = self.analysis, self.program.completion
         current: dict[str, str] = {}
+        if analysis.extended:
+            current = self._assign()
         # Of a cell that was reset within the step and is refractory now, what is held does not take up weights.
         open_ = "_active"
         if analysis.within_step:
             out.append(("_open", "_active & logical_not(_crossed & (_period > 0.0))"))
             open_ = "_open"
-        for name in analysis.integrated:
+        for name in analysis.kept:
             value = f"_n_{name}"
             arrived = [
-                (f" + _w{receptor}" if factor == "1.0" else f" + _w{receptor}*({factor})")
+                (f" + _w{receptor}" if factor == "1.0" else f" + _w{receptor}*({rename(factor, current)})")
                 for state, receptor, factor in analysis.arrivals
                 if state == name
             ]
@@ -115,26 +203,94 @@ class _Builder:
             if name in analysis.held and (arrived or name in analysis.nonlinear):
                 value = f"where(_active, {value}, {name})"
             out.append((f"_a_{name}", value))
-            current[name] = f"_a_{name}"
+        current.update({name: f"_a_{name}" for name in analysis.kept})
+        if analysis.interval:
+            out.append(("_due", "(_step % _every) == 0"))
+        self._draw("threshold", out, current)
+        happening = self._events(out, current)
         if analysis.threshold:
-            test = rename(analysis.threshold, current).replace(OLD, "")
+            test = self._at_end(rename(analysis.threshold, current)).replace(OLD, "")
+            ready = "_active & _due" if analysis.interval else "_active"
             spiking = "_spiking"
             if analysis.within_step:
                 spiking = "_late"
-                out.append(("_late", f"_active & logical_not(_crossed) & ({test})"))
+                out.append(("_late", f"{ready} & logical_not(_crossed) & ({test})"))
                 out.append(("_spiking", "_crossed | _late"))
             else:
-                out.append(("_spiking", f"_active & ({test})"))
-            for number, (name, expression) in enumerate(analysis.reset):
-                new = f"_r{number}_{name}"
-                out.append((new, f"where({spiking}, {rename(expression, current)}, {current[name]})"))
+                out.append(("_spiking", f"{ready} & ({test})"))
+            self._draw("reset", out, current)
+            self._statements("_r", analysis.reset, spiking, current)
+        for number, (name, statements) in enumerate(happening):
+            self._draw(f"code {name}", out, current)
+            self._statements(f"_e{number}_", statements, f"_happens_{name}", current)
+        if analysis.threshold:
+            if LAST_SPIKE in analysis.hidden:
+                out.append((f"_v_{LAST_SPIKE}", f"where(_spiking, {TIME_AT_END}, {current[LAST_SPIKE]})"))
+                current[LAST_SPIKE] = f"_v_{LAST_SPIKE}"
+            self._refractoriness(out, current)
+        for name in analysis.kept:
+            final = current[name]
+            if analysis.interval:
+                waiting = [f" + _w{r}*({f})" for state, r, f in analysis.arrivals if state == name]
+                final = f"where(_due, {final}, {name}{rename(''.join(waiting), {})})"
+            out.append((f"_f_{name}", final))
+        final_names = {name: f"_f_{name}" for name in analysis.kept}
+        out.extend((f"_f_{name}", rename(expression, final_names)) for name, expression in analysis.derived)
+
+    def _at_end(self, text: str) -> str:
+        """Text in which the time is that of the end of the step."""
+        return rename(text, {TIME: TIME_AT_END}) if self.analysis.extended else text
+
+    def _draw(self, part: str, out: list[tuple[str, str]], current: Mapping[str, str]) -> None:
+        for name, call, owner in self.analysis.completion_draws:
+            if owner == part:
+                out.append((name, self._at_end(rename(call, current))))
+
+    def _events(
+        self, out: list[tuple[str, str]], current: dict[str, str]
+    ) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Test all events, of which each is a state that is 1 in the step in which it happens."""
+        for name, condition, _, only in self.analysis.events:
+            self._draw(f"event {name}", out, current)
+            test = self._at_end(rename(condition, current)).replace(OLD, "")
+            guards = ("_active & " if only else "") + ("_due & " if self.analysis.interval else "")
+            out.append((f"_happens_{name}", f"{guards}({test})"))
+        for name, *_ in self.analysis.events:
+            current[name] = f"_happened_{name}"
+            out.append((current[name], f"where(_happens_{name}, 1.0, 0.0)"))
+        return [(name, statements) for name, _, statements, _ in self.analysis.events]
+
+    def _statements(
+        self, prefix: str, statements: list[tuple[str, str]], condition: str, current: dict[str, str]
+    ) -> None:
+        """Execute statements in the cells for which a condition holds; names that are no states are local."""
+        known = set(self.analysis.kept)
+        local: dict[str, str] = {}
+        for number, (name, expression) in enumerate(statements):
+            new = f"{prefix}{number}_{name}"
+            text = self._at_end(rename(expression, {**current, **local}))
+            if name in known:
+                self.program.completion.append((new, f"where({condition}, {text}, {current[name]})"))
                 current[name] = new
-            out.append(
-                ("_f_refractory", "where(_spiking, _period, where(_active, _refractory, _refractory - 1.0))")
-            )
-        out.extend((f"_f_{name}", current[name]) for name in analysis.integrated)
-        final = {name: f"_f_{name}" for name in analysis.integrated}
-        out.extend((f"_f_{name}", rename(expression, final)) for name, expression in analysis.derived)
+            else:
+                self.program.completion.append((new, text))
+                local[name] = new
+
+    def _refractoriness(self, out: list[tuple[str, str]], current: Mapping[str, str]) -> None:
+        analysis = self.analysis
+        if analysis.refractory_condition:
+            self._draw("refractory", out, current)
+            test = self._at_end(rename(analysis.refractory_condition, current))
+            value = f"where((_spiking | logical_not(_active)) & ({test}), 1.0, 0.0)"
+        else:
+            period = "_period"
+            if analysis.refractory_value:
+                self._draw("refractory", out, current)
+                period = "_held"
+                text = self._at_end(rename(analysis.refractory_value, current))
+                out.append((period, f"ceil(({text})/_dt - 1e-3)"))
+            value = f"where(_spiking, {period}, where(_active, _refractory, _refractory - 1.0))"
+        out.append(("_f_refractory", f"where(_due, {value}, _refractory)" if analysis.interval else value))
 
 
 # -- writers
@@ -149,6 +305,8 @@ def numpy_source(program: Program) -> str:
     lines = [NUMPY_HEADER, *_coefficient_function(analysis), ""]
     if analysis.random:
         lines.insert(0, "from pyNN.random.streams import uniforms")
+    if analysis.extended:
+        lines.append(NUMPY_EXTENSION)
     if program.refinement:
         lines += [*program.slopes, "", "", *program.refinement, ""]
     if program.lockstep:
@@ -166,6 +324,7 @@ def numpy_source(program: Program) -> str:
         *(f"    {name} = _x[{i}]" for i, name in enumerate(analysis.states)),
         *(f"    _w{i} = _w[{i}]" for i in range(len(analysis.receptors))),
         *(f"    {name} = _c[{i}]" for i, name in enumerate(program.coefficients)),
+        *([f"    {INDEX} = np.arange(len(_refractory))"] if analysis.extended else []),
         *(f"    {name} = {expression}" for name, expression in program.integration),
     ]
     if program.refinement:
@@ -199,6 +358,8 @@ def numba_source(program: Program, per_cell: bool) -> str:
     """
     analysis = program.analysis
     lines = [NUMBA_HEADER, *([NUMBA_EXPONENTIALS] if _uses_exponentials(program) else [])]
+    if analysis.extended:
+        lines.append(numba_extension(program))
     if analysis.random:
         lines.insert(0, "from pyNN.random.compiled import uniform")
         drawn = (RANDOM, "uniform(_key, _first + _i, _step)")
@@ -235,6 +396,8 @@ def numba_source(program: Program, per_cell: bool) -> str:
     load_arrivals = [f"_w{i} = _row{i}[_i]" for i in receptors]
     clear = [f"_row{i}[_i] = 0.0" for i in receptors]
     common = [*load_states, "_refractory = _refractories[_i]"]
+    if analysis.extended:
+        common.append(f"{INDEX} = _first + _i")
     injected = [f"{INJECTED} = _injected[_i]"]
     if not (program.refinement or program.lockstep):
         body = [*common, *injected, *load_arrivals, *load_coefficients(" ".join(integration + completion)),
@@ -242,9 +405,12 @@ def numba_source(program: Program, per_cell: bool) -> str:
         lines += ["    for _i in range(_n):", *(f"        {line}" for line in body)]
     else:
         own = [(i, name) for i, name in states if name in analysis.integrated]
+        # What was assigned before the equations is the state that adaptive steps begin with.
+        assigned = {n for n, _ in analysis.before} | set(analysis.hidden)
+        kept = [f"_x{i}[_i] = {name}" for i, name in states if name in assigned]
         stepped = analysis.linear if program.lockstep else analysis.integrated
         save = [f"_scratch{i}[_i] = _n_{name}" for i, name in own if name in stepped]
-        first = [*common, *injected, *load_coefficients(" ".join(integration)), *integration, *save]
+        first = [*common, *injected, *load_coefficients(" ".join(integration)), *integration, *kept, *save]
         if program.refinement:
             first += ["_flag = 1 if _bad else 0", "_flags[_i] = _flag", "_redo |= _flag"]
         arguments = ", ".join(program.refine_arguments)
@@ -287,22 +453,23 @@ def _coefficient_function(analysis: Analysis) -> list[str]:
     """Source of the functions that compute, from parameters, what does not change during a run."""
     texts = [e for *_, e in (*analysis.matrix, *analysis.drive, *analysis.injection, *analysis.coefficients)]
     texts += [analysis.refractory] if analysis.refractory else []
-    names = {n.id for t in map(str, texts) for n in ast.walk(ast.parse(t, mode="eval")) if isinstance(n, ast.Name)}
-    functions = {*FUNCTIONS.split(), "abs", "where", "logical_not", "exprel", "dt"}
-    load = [f"    {n} = _p[{public(n)!r}]" for n in sorted(names - functions)]
+    nodes = [n for t in map(str, texts) for n in ast.walk(ast.parse(t, mode="eval"))]
+    functions = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in functions}
+    load = [f"    {n} = _p[{public(n)!r}]" for n in sorted(names - {"dt", "inf", "nan"})]
     return [
         "",
-        "def matrix(_p):",
+        "def matrix(_p, dt):",
         *load,
         "    return {" + ", ".join(f"({i}, {j}): {e}" for i, j, e in analysis.matrix) + "}",
         "",
         "",
-        "def drive(_p):",
+        "def drive(_p, dt):",
         *load,
         "    return {" + ", ".join(f"{i}: {e}" for i, e in analysis.drive) + "}",
         "",
         "",
-        "def injection(_p):",
+        "def injection(_p, dt):",
         *load,
         "    return {" + ", ".join(f"{i}: {e}" for i, e in analysis.injection) + "}",
         "",

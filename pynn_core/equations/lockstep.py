@@ -7,6 +7,13 @@ TOLERANCE, relative to the size of each variable and its change, and makes the n
 Cells are only computed together: all are at the same stage of the method, so that the loops over them become vector
 code, and those that have reached the end of the step leave their places to others.
 
+A solution may diverge within a step, as the upstroke of an action potential does that is an exponential or a square of
+the potential. It then has crossed the threshold, and the cell's step ends where sub-steps become as short as RESOLUTION, so that
+the cell spikes.
+
+A sub-step as short as RESOLUTION is taken whatever the error: where a right side jumps while a variable is zero, no
+length brings the error below a fraction of the variable.
+
 All states that have derivatives are integrated, also linear ones, whose course the others need at every stage; of these
 the exact propagator's result is what counts at the end.
 
@@ -16,12 +23,13 @@ whose rows have a width known to the compiler, and small enough for the innermos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from pyNN.equations.analysis import INJECTED, Analysis
 from pyNN.equations.methods import Tableau
-from pyNN.equations.program import Program, mentions, rename, weighted
+from pyNN.equations.program import FUNCTIONS, Program, mentions, rename, weighted
 
 TOLERANCE = 2e-8
 """With the method of eighth order, this gives trajectories with spikes to about 1e-7 of a variable's range."""
@@ -31,6 +39,10 @@ _VECTOR = 8
 """Cells are computed in multiples of this, so that no cells are left over for a loop that is not vector code."""
 _END = "1.0 - 1e-14"
 _SHORTEST = 1e-200
+RESOLUTION = 1e-15
+"""Of time, as a fraction of the step."""
+STEEP = 1e8
+"""A solution diverges if a step at its slope would change the states by more than this factor."""
 
 
 class Lockstep:
@@ -47,6 +59,8 @@ class Lockstep:
         if self.moving:
             program.integration.append(("_go", "where(_active, 1.0, 0.0)"))
         used = " ".join([*analysis.increments.values(), *(e for _, e in analysis.common)])
+        program.divergence = divergence(program)
+        used = f"{used} {program.divergence}"
         program.slope_arguments = [
             *analysis.integrated,
             *(n for n in analysis.still if mentions(used, n)),
@@ -58,6 +72,24 @@ class Lockstep:
         program.refine_arguments = program.slope_arguments
         program.refine_results = list(analysis.nonlinear)
         program.slopes = [_slope(analysis, n, self.moving) for n in analysis.integrated]
+
+
+def divergence(program: Program) -> str:
+    """The threshold, if it can be evaluated within a step: on states that have derivatives and on what is fixed."""
+    analysis = program.analysis
+    if not analysis.threshold or analysis.interval:
+        return ""
+    known = {*analysis.integrated, *analysis.still, INJECTED, *(n for n, _ in analysis.coefficients), *FUNCTIONS.split()}
+    known -= {n for n, _ in analysis.derived}
+    found = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", analysis.threshold))
+    named = found - {"abs", "where", "logical_not", "inf"}
+    return analysis.threshold if named <= known else ""
+
+
+def steep(states: Sequence[str], slope: str) -> str:
+    """The condition that a step at the present slopes would change the states by far more than they are."""
+    change = " + ".join(f"abs({slope.format(n)})" for n in states)
+    return f"({change}) > {STEEP!r}*({' + '.join(f'abs({n})' for n in states)})"
 
 
 def _slope(analysis: Analysis, name: str, moving: bool) -> str:
@@ -106,7 +138,7 @@ def _control(tableau: Tableau) -> list[tuple[str, str]]:
     root = "sqrt(sqrt(sqrt(_worst + 1e-16)))" if tableau.order == 8 else f"(_worst + 1e-12)**{1.0 / tableau.order!r}"
     return [
         ("_finite", "_all < inf"),
-        ("_accepted", "_finite & (_worst <= 1.0)"),
+        ("_accepted", f"_finite & ((_worst <= 1.0) | (_h <= {RESOLUTION!r}))"),
         ("_next", f"_h*where(_finite, minimum(5.0, maximum(0.2, 0.9/{root})), 0.1)"),
     ]
 
@@ -150,6 +182,10 @@ def numpy_integrate(program: Program) -> list[str]:
         "            break",
         *(f"        {line}" for line in body),
         f"        _done = _t >= {_END}",
+        *(
+            [f"        _done = _done | (_next <= {RESOLUTION!r}) & ({steep(states, '_k0_{}')}) & ({program.divergence})"]
+            if program.divergence else []
+        ),
         f"        _open = logical_not(_done) & (_h >= {_SHORTEST!r})",
         "        _h = _next",
         "        if not _open.all():",
@@ -325,6 +361,19 @@ def _numba_control(program: Program, table: _Table) -> list[str]:
     return lines
 
 
+def _numba_divergence(program: Program, table: _Table) -> list[str]:
+    if not program.divergence:
+        return []
+    used = [n for n in (*table.states, *table.stored) if mentions(program.divergence, n)]
+    test = rename(steep(table.states, "_k0_{}"), table.names)
+    return [
+        f"            if {table.at('_h')} <= {RESOLUTION!r}:",
+        *(f"                _at_{n} = {table.at(n)}" for n in used),
+        f"                _steep = {test}",
+        f"                _done = _done or (_steep and ({rename(program.divergence, {n: f'_at_{n}' for n in used})}))",
+    ]
+
+
 def _numba_batches(program: Program, table: _Table, per_cell: bool, shared: str) -> list[str]:
     analysis = program.analysis
     coefficients = list(enumerate(program.coefficients))
@@ -366,6 +415,7 @@ def _numba_batches(program: Program, table: _Table, per_cell: bool, shared: str)
         # From the last column on, so that what takes a free place has been looked at.
         "        for _l in range(_count - 1, -1, -1):",
         f"            _done = {table.at('_t')} >= {_END}",
+        *_numba_divergence(program, table),
         f"            _failed = not ({table.at('_s')} >= {_SHORTEST!r}) or {table.at('_tries')} >= {MAX_SUBSTEPS}.0",
         "            if _done or _failed:",
         *(f"                {line}" for line in finished),

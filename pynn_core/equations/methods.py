@@ -110,4 +110,14 @@ DORMAND_PRINCE_8 = Tableau(
     literature="Dormand and Prince 1980, with the error estimate of Hairer, Norsett and Wanner 1993, II.10",
 )
 
+EULER = Tableau("euler", 1, _row("0"), ((),), _row("1"), (), "Euler 1768")
+MIDPOINT = Tableau("rk2", 2, _row("0 1/2"), ((), _row("1/2")), _row("0 1"), (), "Runge 1895")
+HEUN = Tableau("heun", 2, _row("0 1"), ((), _row("1")), _row("1/2 1/2"), (), "Heun 1900")
+RK4 = Tableau(
+    "rk4", 4, _row("0 1/2 1/2 1"), ((), _row("1/2"), _row("0 1/2"), _row("0 0 1")), _row("1/6 1/3 1/3 1/6"), (),
+    "Kutta 1901",
+)
+FIXED: Mapping[str, Tableau] = {m.name: m for m in (EULER, MIDPOINT, HEUN, RK4)}
+"""Methods of fixed steps, without an estimate of the error."""
+
 METHODS: Mapping[str, Tableau] = {m.name: m for m in (DORMAND_PRINCE, DORMAND_PRINCE_8)}

@@ -49,6 +49,8 @@ class Program:
     """Source of the function `refine`; its arguments are `refine_arguments`. Empty where cells go in lock-step."""
     lockstep: bool = False
     """Whether all cells take adaptive sub-steps side by side; see `pyNN.equations.lockstep`."""
+    divergence: str = ""
+    """A condition under which a solution that diverges within a step has spiked; "" if there is none."""
     slopes: list[str] = field(default_factory=list)
     """Source of the function `slopes`, which refine calls; its arguments are _h and `slope_arguments`."""
     slope_arguments: list[str] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.equations.kernels import Program, Propagator
+from pyNN.models import TimedArray
 from pyNN.specs import FloatArray
 
 ROUNDING = 1e-3
@@ -26,20 +27,28 @@ def refractory_steps(period: Any, dt: float) -> Any:
 
 
 def coefficients(
-    program: Program, module: ModuleType, parameters: Mapping[str, Any], size: int, dt: float
+    program: Program, module: ModuleType, parameters: Mapping[str, Any], size: int, dt: float,
+    tables: Sequence[TimedArray] = (), every: int = 1,
 ) -> list[float | FloatArray]:
     """The values of `program.coefficients`: a number where all cells agree, otherwise one number a cell.
 
-    `parameters` are in the units of the model; `module` is one made from `program`.
+    `parameters` are in the units of the model; `module` is one made from `program`. `dt` is the time between updates,
+    which happen every `every` time steps. Of `tables`, kernels get addresses: whoever calls this keeps their values.
     """
     # Division by a parameter that may be 0 gives an infinity, for which the model has another case.
     parameters = {name: np.float64(v) if isinstance(v, float) else v for name, v in parameters.items()}
     with np.errstate(divide="ignore", invalid="ignore"):
         values: dict[str, Any] = dict(module.coefficients(parameters, dt))
     values["_period"] = refractory_steps(module.refractory(parameters), dt)
+    values.update(_dt=dt, _every=every, _number=size)
+    for number, table in enumerate(tables):
+        values.update({
+            f"_table{number}": float(table.values.ctypes.data), f"_rows{number}": table.values.shape[0],
+            f"_columns{number}": table.values.shape[1], f"_width{number}": table.dt,
+        })
     if program.propagators:
-        matrix = {k: np.asarray(v, dtype=float) for k, v in module.matrix(parameters).items()}
-        drive, injection = module.drive(parameters), module.injection(parameters)
+        matrix = {k: np.asarray(v, dtype=float) for k, v in module.matrix(parameters, dt).items()}
+        drive, injection = module.drive(parameters, dt), module.injection(parameters, dt)
         for propagator in program.propagators:
             values.update(_propagator(program, propagator, matrix, drive, injection, size, dt))
     return [_compact(values[name], size) for name in program.coefficients]

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pyNN.equations.analysis import INJECTED
+from pyNN.equations.lockstep import RESOLUTION as SHORTEST
+from pyNN.equations.lockstep import divergence, steep
 from pyNN.equations.program import Program, rename, weighted
 
 TOLERANCE = 1e-7
@@ -96,12 +98,17 @@ class Refined:
         analysis = self.analysis
         within = analysis.within_step
         used = " ".join(analysis.increments.values())
-        if within:
+        if not within:
+            self.program.divergence = divergence(self.program)
+            used = f"{used} {self.program.divergence}"
+        else:
             used = " ".join([used, analysis.threshold, *(e for _, e in analysis.reset)])
         inputs = [n for n, _ in analysis.inputs if re.search(rf"\b{n}\b", used)]
         coefficients = [n for n, _ in analysis.coefficients if re.search(rf"\b{n}\b", used)]
-        self.program.refine_arguments = [*analysis.integrated, *inputs, *([INJECTED] if INJECTED in used else []),
-                                         *coefficients, *(["_go"] if self.moving or within else []),
+        still = [n for n in analysis.still if re.search(rf"\b{n}\b", used)]
+        inputs = [*still, *inputs, *([INJECTED] if INJECTED in used else [])]
+        self.program.refine_arguments = [*analysis.integrated, *inputs, *coefficients,
+                                         *(["_go"] if self.moving or within else []),
                                          *(["_period"] if within else [])]
         self.program.refine_results = [*analysis.nonlinear, *(["_crossed"] if within else [])]
         result = ", ".join(self.program.refine_results) + ","
@@ -125,6 +132,7 @@ class Refined:
             *(self._before_substeps() if within else []),
             f"    for _ in range({_MAX_SUBSTEPS}):",
             "        _h = min(_h, 1.0 - _t)",
+            *([] if within or not self.program.divergence else ["        _tried = _h"]),
             "        _worst = 0.0",
             *(f"        {line}" for line in self._substep()),
             # A sub-step that leads out of the numbers is too long; a state that is none stays so.
@@ -132,8 +140,9 @@ class Refined:
             "            if _h < 1e-200:",
             f"                {failed}",
             "            _h = 0.1*_h",
+            *self._at_divergence(result, " " * 12),
             "            continue",
-            "        if _worst <= 1.0:",
+            f"        if (_worst <= 1.0) | (_h <= {SHORTEST!r}):",
             *(self._at_crossing(accept, result) if within else []),
             *(f"        {line}" for line in accept),
             "            _t = _t + _h",
@@ -141,7 +150,18 @@ class Refined:
             f"                return ({result})",
             *(self._while_hunting() if within else []),
             f"        {growth}",
+            *self._at_divergence(result, " " * 8),
             f"    {failed}",
+        ]
+
+    def _at_divergence(self, result: str, indent: str) -> list[str]:
+        """A solution that diverges within the step has crossed the threshold: its step ends there, and it spikes."""
+        if self.analysis.within_step or not self.program.divergence:
+            return []
+        states = self.analysis.integrated
+        return [
+            f"{indent}if (_h <= {SHORTEST!r}) & ({steep(states, '(_k0_{}/_tried)')}) & ({self.program.divergence}):",
+            f"{indent}    return ({result})",
         ]
 
     def _substep(self) -> list[str]:

@@ -14,7 +14,7 @@ from pyNN.models import Definition
 
 _SOURCES = (
     "language", "dimensions", "arrays", "analysis", "methods", "program", "functions", "refinement", "lockstep",
-    "kernels",
+    "kernels", "extended", "fixed",
 )  # fmt: skip
 
 
@@ -29,6 +29,16 @@ def key(definition: Definition) -> str:
     receptors = repr([(n, r.unit, r.on_spike) for n, r in definition.receptors.items()])
     texts = [definition.equations, definition.threshold, definition.reset, definition.refractory]
     texts += ["within step"] if definition.threshold_within_step else []
+    if definition.constants or definition.tables or definition.events or definition.functions:
+        texts += [definition.functions, repr(sorted(definition.constants.items())), repr(definition.events)]
+        texts.append(repr([(n, t.unit) for n, t in definition.tables.items()]))
+    settings = (definition.method, definition.update_interval, definition.unchecked_units)
+    texts += [repr(settings)] if settings != ("auto", 0.0, False) else []
+    texts += [
+        repr((n, s.kind, s.minimum, s.maximum))
+        for n, s in definition.states.items() if (s.kind, s.minimum, s.maximum) != ("float", "", "")
+    ]
+    texts += [f"shared {n}" for n, p in definition.parameters.items() if p.shared]
     return files.digest(definition.name, units, receptors, *texts, _generator())
 
 
