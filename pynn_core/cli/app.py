@@ -1,6 +1,7 @@
 """The commands of `pynn`: what they take, what they print and how they exit.
 
-Exit codes: 0 success, 1 a requirement that is not met or a script that fails, 2 a wrong call, 3 a backend that failed.
+Exit codes: 0 success, 1 a requirement that is not met or a script that fails, 2 a wrong call, 3 a backend that failed,
+130 an interrupt.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 EXIT_NOT_MET = 1
 EXIT_BACKEND_FAILED = 3
+EXIT_INTERRUPTED = 130
 
 _FOR_SCRIPT = {"ignore_unknown_options": True, "allow_interspersed_args": True}
 _SCRIPT = click.argument("script", type=click.Path(exists=True, dir_okay=False))
@@ -235,8 +239,28 @@ def _print_comparison(comparison: Comparison, require: str | None, console: Cons
 @click.argument("backend")
 @_ARGUMENTS
 @click.option("--api", help="The PyNN that the script is written for, e.g. 0.6, where it differs from 0.13.")
-def run(script: str, backend: str, arguments: tuple[str, ...], api: str | None) -> None:
-    """Run SCRIPT on BACKEND, as `python SCRIPT BACKEND ARGUMENTS` does. Everything after BACKEND is the script's."""
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the state in this file while it runs.")
+@click.option("--every", type=float, help="Seconds of wall time from one checkpoint to the next.  [default: 600]")
+@click.option(
+    "--resume", type=click.Path(exists=True, dir_okay=False), help="Go on from this checkpoint of the same script."
+)
+def run(
+    script: str,
+    backend: str,
+    arguments: tuple[str, ...],
+    api: str | None,
+    checkpoint: str | None,
+    every: float | None,
+    resume: str | None,
+) -> None:
+    """Run SCRIPT on BACKEND, as `python SCRIPT BACKEND ARGUMENTS` does.
+
+    Options that are not listed below are the script's, as is all that follows "--". With --checkpoint, runs that name
+    no file themselves save their state; SIGTERM then ends the process with exit code 143, and SIGUSR1 saves at once.
+    With --resume, the script begins anew, but what it has simulated already is not simulated again.
+    """
+    if every is not None and checkpoint is None:
+        raise click.UsageError("--every needs --checkpoint FILE.")
     if api is not None:
         _declare_api(api)
     from pyNN.cli.backends import backend_names
@@ -250,13 +274,104 @@ def run(script: str, backend: str, arguments: tuple[str, ...], api: str | None) 
             param_hint="BACKEND",
         )
     try:
-        run_script(script, backend, list(arguments))
+        with _checkpoints(backend, checkpoint, every, resume):
+            run_script(script, backend, list(arguments))
     except BackendNotInstalledError as error:
         click.secho(str(error), fg="red", err=True)
         raise SystemExit(EXIT_BACKEND_FAILED) from error
     except Exception as error:
         click.echo(script_traceback(error, script), nl=False, err=True)
         raise SystemExit(EXIT_NOT_MET) from error
+
+
+@pynn.command(context_settings=_FOR_SCRIPT, short_help="Run a script for many parameter values and seeds.")
+@_SCRIPT
+@click.argument("backend")
+@_ARGUMENTS
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="A parameter and its values: start:stop:n (with both ends), start:stop:n:log, or a list 1,2,5. Repeatable.",
+)
+@click.option("--seeds", metavar="SEEDS", help="Seeds, crossed with all else: 0:10 (0 to 9) or a list 1,2,5.")
+@click.option("--zip", "together", is_flag=True, help="Vary the parameters together instead of crossing them.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False), help="The HDF5 file for the rows; what it holds is kept."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Runs at a time.  [default: the number of cores]")
+@click.option("--mpi", is_flag=True, help="Work on the ranks of `mpirun -n K python -m mpi4py.futures -m pyNN sweep`.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="End a run after that many seconds.")
+@click.option("--retry", is_flag=True, help="Repeat runs that have failed before.")
+@click.option("--restart", is_flag=True, help="Throw away what the file holds.")
+@click.option("--keep-changed", is_flag=True, help="Keep rows of an earlier version of the script.")
+def sweep(script: str, backend: str, arguments: tuple[str, ...], out: str, **options: Any) -> None:
+    """Run SCRIPT on BACKEND once for each combination of parameter values and seeds, one row of results a run.
+
+    The script gets each parameter as a word --NAME=VALUE, which options of get_simulator() understand; where an
+    argument contains {NAME}, the value goes there instead. Seeds go to the script's option --seed, or to its setup(). A
+    row has rates and irregularity of each population, and what the script gives to pyNN.sweep.report().
+
+    The same command goes on after an interruption, and exits with 1 if runs have failed: each is a row with its error.
+    """
+    from pyNN.cli.sweep import WrongCallError, run_sweep, show_results
+    from pyNN.errors import PyNNError
+
+    _require_folder(out)
+    _require_backend(backend)
+    try:
+        results = run_sweep(script, backend, arguments, out, **options)
+    except WrongCallError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from error
+    except PyNNError as error:
+        click.secho(str(error), fg="red", err=True)
+        raise SystemExit(EXIT_NOT_MET) from error
+    except KeyboardInterrupt:
+        click.secho(f"Interrupted. What has finished is in {out}; the same command goes on from there.", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    if results is not None:
+        show_results(results, out, _console())
+        if results.failed:
+            raise SystemExit(EXIT_NOT_MET)
+
+
+def _require_backend(backend: str) -> None:
+    from pyNN.cli.backends import backend_names
+    from pyNN.errors import nearest
+    from pyNN.utility.script_tools import available_simulators
+
+    known = backend_names()
+    if backend not in known:
+        raise click.BadParameter(
+            f"there is no backend '{backend}'.{nearest(backend, known)} Known: {', '.join(known)}.",
+            param_hint="BACKEND",
+        )
+    advice = available_simulators().get(backend, "")
+    if advice:
+        click.secho(f"The backend '{backend}' is not installed. Install it with: {advice}", fg="red", err=True)
+        raise SystemExit(EXIT_BACKEND_FAILED)
+
+
+@contextmanager
+def _checkpoints(backend: str, checkpoint: str | None, every: float | None, resume: str | None) -> Iterator[None]:
+    """What the options of `pynn run` say about checkpoints, for the script that runs within."""
+    from importlib import import_module
+
+    if every is not None and checkpoint is None:
+        raise click.UsageError("--every needs --checkpoint FILE.")
+    if checkpoint is None and resume is None:
+        yield
+        return
+    session = import_module(f"pyNN.{backend}").script
+    if checkpoint is not None:
+        session.write_checkpoints(checkpoint, every)
+    if resume is not None:
+        session.resume(resume)
+    yield
+    if resume is not None:
+        session.check_resumed()
 
 
 def _declare_api(api: str) -> None:
@@ -311,6 +426,38 @@ def check(script: str, arguments: tuple[str, ...], strict: bool, as_json: bool) 
         if result.error:
             _console(stderr=True).print(outcome.last_words(), markup=False, highlight=False, soft_wrap=True)
     if result.has_errors or (strict and result.findings):
+        raise SystemExit(EXIT_NOT_MET)
+
+
+@pynn.command(short_help="Compile the standard models before the first simulation.")
+@click.argument("names", nargs=-1)
+def warmup(names: tuple[str, ...]) -> None:
+    """Compile the kernels of all standard cell types, synapse types and connectors, for which no simulation then waits.
+
+    NAMES limit that to what has one of them in its name, such as IF_cond_exp. What is there already is not compiled
+    again. The kernels are kept in the folder that is shown at the end; the variable PYNN_CORE_CACHE names another.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from pyNN.cli.warmup import jobs, warm_up
+    from pyNN.errors import nearest
+
+    known = [name for name, _ in jobs()]
+    for name in names:
+        if not any(name in job for job in known):
+            plain = [job for job in known if "differ" not in job]
+            raise click.BadParameter(f"nothing is called '{name}'.{nearest(name, plain)} Known: {'; '.join(plain)}.")
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("compiling", total=len(known))
+        result = warm_up(
+            names, lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
+        )
+    click.echo(str(result))
+    for name, reason in result.failures.items():
+        click.secho(f"{name}: {reason}", fg="red", err=True)
+    if result.failures:
         raise SystemExit(EXIT_NOT_MET)
 
 

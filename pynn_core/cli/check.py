@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pyNN.cli.prediction import predict
 from pyNN.models import Receptor
 from pyNN.specs import ConnectionTable, NetworkSpec, PopulationSpec, ProjectionSpec, Ragged, Value, split_by_population
 
@@ -26,14 +29,15 @@ _SMALLEST_PARAMETER = {"nF": (1e-6, "F"), "nA": (1e-6, "A"), "mV": (0.2, "V"), "
 _LONGEST_DELAY_MS = 200.0
 
 # Bytes, and MB for an empty simulation. Measured as peak memory of processes with 1e2 to 1e4 cells, up to 4e6
-# connections and 5e6 samples, NEST 3.10; the estimates are within 10 % of them. (Connectors without an rng of their own
-# load compiled code, which with NEST takes another 100 MB.) `column` is what a weight or delay costs that is not the
-# same for all connections, `batch` what a connection costs while it is being made, 1e6 at a time.
+# connections and 5e6 samples, NEST 3.10; the estimates are within 20 % of them. `column` is what a weight or delay
+# costs that is not the same for all connections, `batch` what a connection costs while it is being made, `sample` what
+# a number costs with the copy that get_data() makes.
 _MEMORY = {
-    "reference": {"base_mb": 165.0, "cell": 500.0, "connection": 14.0, "column": 24.0, "batch": 0.0, "sample": 11.0},
+    "reference": {"base_mb": 128.0, "cell": 1500.0, "connection": 4.0, "column": 6.5, "batch": 10.0, "sample": 20.0},
     "nest": {"base_mb": 148.0, "cell": 38_000.0, "connection": 48.0, "column": 30.0, "batch": 100.0, "sample": 36.0},
 }
-_BATCH = 1_000_000
+_BATCHES = {"reference": sys.maxsize, "nest": 1_000_000}
+"""Connections that are made at a time: on the reference backend those of a projection."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class CheckResult:
     """What `pynn check` found."""
 
     facts: dict[str, Any]
-    """populations, projections, cells, sources, connections, duration_ms, memory_mb, error, warnings."""
+    """populations, projections, cells, sources, connections, duration_ms, memory_mb, seconds, error, warnings."""
     findings_in_network: list[Finding]
 
     SUFFIX: ClassVar[str] = ".json"
@@ -89,10 +93,17 @@ class Inspector:
 
     def __init__(self) -> None:
         self.observation: CheckResult | None = None
+        self._began = time.process_time(), time.perf_counter()
 
     def before_close(self, simulation: Simulation) -> None:
-        settings = simulation.settings
-        self.observation = inspect(simulation.network, settings.dt, simulation.current_step, settings.min_delay_steps)
+        settings, profile, network = simulation.settings, simulation.profile(), simulation.network
+        # What goes to a file during the run takes no memory.
+        kept = replace(network, recordings=[r for r in network.recordings if r not in simulation.streams])
+        self.observation = inspect(kept, settings.dt, simulation.current_step, settings.min_delay_steps)
+        # What else the machine does meanwhile is not part of the prediction.
+        share = (time.process_time() - self._began[0]) / max(time.perf_counter() - self._began[1], 1e-6)
+        describe = profile.describe * min(share, 1.0)
+        self.observation.facts["seconds"] = predict(network, settings, simulation.current_step, describe)
 
 
 def inspect(network: NetworkSpec, dt: float, steps: int, min_delay_steps: int | None) -> CheckResult:
@@ -127,7 +138,7 @@ def memory_mb(network: NetworkSpec, steps: int, backend: str) -> float:
     )
     tables = [projection.table for projection in network.projections if projection.table is not None]
     columns = sum(_column_values(table) for table in tables)
-    batch = min(max((table.size for table in tables), default=0), _BATCH)
+    batch = min(max((table.size for table in tables), default=0), _BATCHES[backend])
     variable = (
         cost["cell"] * network.size
         + cost["connection"] * connection_count(network)
@@ -302,6 +313,7 @@ def check_view(script: str, result: CheckResult, rows: int = 20) -> RenderableTy
             style="bold",
         ),
         Text(f"Estimated memory: {memory}"),
+        *_time_lines(facts.get("seconds", {})),
         Text(),
         counts_table(_shortened(facts["populations"], rows), _shortened(facts["projections"], rows)),
         Text(),
@@ -311,6 +323,25 @@ def check_view(script: str, result: CheckResult, rows: int = 20) -> RenderableTy
     else:
         parts.append(Text("Nothing looks wrong.", style="green"))
     return Group(*parts)
+
+
+def _time_lines(seconds: dict[str, dict[str, Any]]) -> list[Any]:
+    from rich.text import Text
+
+    if not seconds:
+        return []
+    parts = [
+        f"{name} {_duration(p['total'])} (build {_duration(p['describe'] + p['build'])}, run {_duration(p['run'])})"
+        for name, p in seconds.items()
+    ]
+    basis = next(iter(seconds.values()))["basis"]
+    return [Text(f"Estimated time: {', '.join(parts)}"), Text(f"  from {basis}", style="dim")]
+
+
+def _duration(seconds: float) -> str:
+    from pyNN.utility.progress import duration
+
+    return f"{seconds:.2g} s" if seconds < 60 else duration(seconds)
 
 
 def _shortened(entries: Sequence[dict[str, Any]], rows: int) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from pyNN.recording.recorder import (
     RecordingContext,
     assembly_block,
 )
+from pyNN.recording.stream_reader import read_block, read_blocks
 from pyNN.recording.synapses import RecordedProjection, SynapseRecorder
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "get_io",
     "get_mpi_comm",
     "mpi_sum",
+    "read_block",
+    "read_blocks",
     "remove_duplicate_spiketrains",
     "rename_existing",
     "safe_makedirs",

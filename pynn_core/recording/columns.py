@@ -92,6 +92,8 @@ class SegmentData:
     description: str = ""
     traces: list[Trace] = field(default_factory=list)
     trains: list[Trains] = field(default_factory=list)
+    stored: list[Any] = field(default_factory=list)
+    """What is in a file and has to be read first: see pyNN.recording.recorder."""
 
     def select(self, variables: set[str] | None, cells: IntArray | None) -> SegmentData:
         """The part with these variables (None: all) and cells (indices in the population; None: all)."""

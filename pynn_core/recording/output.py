@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pyNN.errors import FileFormatError, MissingPackageError, NothingToWriteError
-from pyNN.parallel import Communicator
+from pyNN.parallel import Communicator, together
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,16 @@ def write_block(block: Any, io: Any, comm: Communicator, gather: bool = True) ->
     """Write a Neo block to a file name or a Neo IO object.
 
     With `gather`, rank 0 writes (it has everyone's data); without, every rank writes its own file, whose name ends with
-    ".<rank>" where there is more than one rank. Raises NothingToWriteError if the block of the writing rank is empty.
+    ".<rank>" where there is more than one rank. Raises NothingToWriteError, on all ranks, if there are no data; of
+    several ranks that each write their own, some may have none.
     """
-    if gather and comm.rank != 0:
-        return
-    if is_empty(block):
+    with together(comm, f"writing of {block.name}"):
+        if not gather or comm.rank == 0:
+            _write_block(block, io, comm, gather)
+
+
+def _write_block(block: Any, io: Any, comm: Communicator, gather: bool) -> None:
+    if is_empty(block) and (gather or comm.size == 1):
         raise NothingToWriteError(
             f"There is nothing to write to {io!r}: '{block.name}' has recorded none of the variables asked for. "
             "Call record() before run()."
@@ -130,17 +136,17 @@ def write_blocks(blocks: list[Any], io: Any, comm: Communicator, gather: bool = 
 
     As write_block(), where that is enough. Raises FileFormatError for a format that holds a single block.
     """
-    if gather and comm.rank != 0:
-        return
-    full = [block for block in blocks if not is_empty(block)]
-    if len(full) < 2:
-        write_block(full[0] if full else blocks[0], io, comm, gather)
-        return
-    rank = None if gather or comm.size == 1 else comm.rank
-    if isinstance(io, (str, os.PathLike)):
-        _write_file(full, Path(io), rank)
-    else:
-        _write_all(full, io)
+    with together(comm, f"writing of {len(blocks)} blocks"):
+        if gather and comm.rank != 0:
+            return
+        full = [block for block in blocks if not is_empty(block)]
+        rank = None if gather or comm.size == 1 else comm.rank
+        if len(full) < 2:
+            _write_block(full[0] if full else blocks[0], io, comm, gather)
+        elif isinstance(io, (str, os.PathLike)):
+            _write_file(full, Path(io), rank)
+        else:
+            _write_all(full, io)
 
 
 def _write_all(blocks: list[Any], io: Any) -> None:
@@ -166,11 +172,40 @@ def _write_file(block: Any, path: Path, rank: int | None) -> None:
     blocks = block if isinstance(block, list) else [block]
     metadata = _required_metadata(found, blocks[0], final)
     with replacing(final) as temporary:
+        if found.package is not None:
+            _require_space(temporary, blocks)
         writer = getattr(neo.io, found.io)(str(temporary), **found.options, **metadata)
         try:
             _write_all(blocks, writer)
         finally:
             _close(writer)
+
+
+_BYTES_OF_AN_OBJECT = 16_384
+"""What a signal or spike train takes in a NIX file beside its numbers, about; measured."""
+
+
+def _require_space(path: Path, blocks: list[Any]) -> None:
+    """OSError if the disk, or a quota, has no room for the blocks.
+
+    The HDF5 library cannot close a file that it has no room for, and ends the process with a segmentation fault later.
+    """
+    sizes = [
+        data.nbytes + _BYTES_OF_AN_OBJECT
+        for block in blocks
+        for segment in block.segments
+        for data in (*segment.analogsignals, *segment.irregularlysampledsignals, *segment.spiketrains)
+    ]
+    try:
+        with open(path, "wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(sum(sizes), 1))
+    except OSError as error:
+        # Not every file system can say.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise OSError(error.errno, f"{error.strerror}: {sum(sizes)} bytes are needed", str(path)) from error
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _required_metadata(found: FileFormat, block: Any, final: Path) -> dict[str, Any]:

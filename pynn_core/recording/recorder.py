@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,9 @@ from pyNN.parallel import Communicator
 from pyNN.recording.blocks import make_block
 from pyNN.recording.columns import SegmentData, Trace, Trains, join_labels, merge_segments, time_of
 from pyNN.recording.output import file_format, write_block
+from pyNN.recording.stream import check_target
+from pyNN.recording.stream_layout import is_streamed
+from pyNN.recording.stream_reader import StoredPart
 from pyNN.specs import FloatArray, IntArray, RecordingSpec
 
 SPIKES = "spikes"
@@ -58,6 +62,19 @@ class RecordingContext(Protocol):
         """Forget the data and go on; afterwards spec.start_step is the current step."""
 
     def stop_recording(self, spec: RecordingSpec) -> None: ...
+
+    def stream_recording(
+        self,
+        spec: RecordingSpec,
+        path: Path,
+        unit: str,
+        population: Any,
+        metadata: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Let a recording go to an HDF5 file from now on, with what it holds."""
+
+    def stored_part(self, spec: RecordingSpec) -> StoredPart:
+        """Where all the data of a streamed recording are."""
 
 
 class RecordedPopulation(Protocol):
@@ -110,6 +127,17 @@ class _Recording:
     cells: IntArray
     """Of all ranks, ascending."""
     spec: RecordingSpec
+    target: Path | None = None
+    """The file into which it goes during the run."""
+
+
+@dataclass
+class _Stored:
+    """The data of a recording of an earlier run that are in a file."""
+
+    spec: RecordingSpec
+    """As it was in that run."""
+    part: StoredPart
 
 
 @dataclass
@@ -153,7 +181,8 @@ class Recorder:
         """Record `variables` of `cells` (indices; None: all) from now on; None for `variables` stops all recording.
 
         `sampling_interval` (ms, a multiple of the time step; None: every step, or what a cell is recorded with already)
-        may differ from variable to variable. `to_file` is a file name or a Neo IO object that end() writes; True and
+        may differ from variable to variable. `to_file` is a file name or a Neo IO object that end() writes; a name that
+        ends in .h5 or .hdf5 is a file that grows while the simulation runs, so that the data need no memory. True and
         False, which PyNN's record_v() passes, mean no file.
         Raises RecordingError, InvalidParameterValueError, or for `to_file` FileFormatError or MissingPackageError.
         """
@@ -161,9 +190,10 @@ class Recorder:
             self.stop()
             return
         names, indices, every_steps = self.check(variables, cells, to_file, sampling_interval, locations)
+        target = check_target(to_file) if is_streamed(to_file) else None
         for name in names:
-            self._start(name, indices, every_steps)
-        if to_file is not None and not isinstance(to_file, bool):
+            self._start(name, indices, every_steps, target)
+        if to_file is not None and not isinstance(to_file, bool) and target is None:
             self._remember_file(to_file, names, indices)
 
     def check(
@@ -182,6 +212,8 @@ class Recorder:
         _check_target(to_file)
         for name in names:
             self._check_interval(name, indices, every_steps)
+            if is_streamed(to_file):
+                self._check_stream(name, indices, Path(to_file).absolute())
         return names, indices, every_steps
 
     def stop(self) -> None:
@@ -231,19 +263,57 @@ class Recorder:
                     "Call get_data(clear=True) first, or record(None)."
                 )
 
-    def _start(self, name: str, cells: IntArray, every_steps: int | None) -> None:
+    def _check_stream(self, name: str, cells: IntArray, target: Path) -> None:
+        """A recording goes to one file; it can begin to do so later, but only as a whole."""
+        for recording in self._recordings.get(name, []):
+            shared = np.isin(recording.cells, cells)
+            if recording.target == target or recording.spec.start_step == self._context.current_step:
+                continue
+            if not shared.any() or (recording.target is None and shared.all()):
+                continue
+            since = f"since t = {time_of(recording.spec.start_step, self._context.dt):g} ms"
+            what = f"'{name}' of '{self._population.label}'"
+            if recording.target is not None:
+                message = f"{what} is being recorded into '{recording.target}' {since}, and goes into one file only."
+            else:
+                message = (
+                    f"{what} is being recorded in memory {since}, from {recording.cells.size} cells; "
+                    f"{int(shared.sum())} of them cannot go to '{target}' on their own. Ask for all of them."
+                )
+            raise InvalidParameterValueError(f"{message} Or call get_data(clear=True) or record(None) first.")
+
+    def recorded_specs(self) -> list[tuple[str, IntArray, int]]:
+        """(variable, cells, interval in steps) of each recording."""
+        return [(name, r.cells, r.spec.every_steps) for name, parts in self._recordings.items() for r in parts]
+
+    def _start(self, name: str, cells: IntArray, every_steps: int | None, target: Path | None = None) -> None:
         parts = self._recordings.setdefault(name, [])
         if name != SPIKES and every_steps is not None:
             for recording in [r for r in parts if r.spec.every_steps != every_steps]:
                 self._give_up(name, recording, cells)
+        if target is not None:
+            for recording in [r for r in parts if r.target != target and np.isin(r.cells, cells).any()]:
+                if recording.target is None and np.isin(recording.cells, cells).all():
+                    self._stream(recording, target)
+                else:
+                    every_steps = every_steps or recording.spec.every_steps
+                    self._give_up(name, recording, cells)
         known = [recording.cells for recording in parts]
         new = np.setdiff1d(cells, np.concatenate(known)) if known else cells
-        self._begin(name, new, 1 if name == SPIKES or every_steps is None else every_steps)
+        self._begin(name, new, 1 if name == SPIKES or every_steps is None else every_steps, target)
 
-    def _begin(self, name: str, cells: IntArray, every_steps: int) -> None:
+    def _begin(self, name: str, cells: IntArray, every_steps: int, target: Path | None) -> None:
         if cells.size:
             spec = self._context.start_recording(self._population.id, name, cells, every_steps)
             self._recordings[name].append(_Recording(cells, spec))
+            if target is not None:
+                self._stream(self._recordings[name][-1], target)
+
+    def _stream(self, recording: _Recording, target: Path) -> None:
+        name = recording.spec.variable
+        unit = "ms" if name == SPIKES else self._population.definition.states[name].unit
+        self._context.stream_recording(recording.spec, target, unit, self._population, lambda: self.metadata)
+        recording.target = target
 
     def _give_up(self, name: str, recording: _Recording, cells: IntArray) -> None:
         """Take `cells` out of a recording that has only just begun."""
@@ -252,7 +322,7 @@ class Recorder:
             return
         self._recordings[name].remove(recording)
         self._context.stop_recording(recording.spec)
-        self._begin(name, rest, recording.spec.every_steps)
+        self._begin(name, rest, recording.spec.every_steps, recording.target)
 
     def _remember_file(self, to_file: Any, names: list[str], cells: IntArray) -> None:
         key = os.fspath(to_file) if isinstance(to_file, (str, os.PathLike)) else id(to_file)
@@ -319,21 +389,38 @@ class Recorder:
         kept = list(self._earlier)
         if not kept or self._has_advanced():
             kept.append(self._present(names))
-        kept = [segment.select(names, indices) for segment in kept]
+        kept = [self._with_stored(segment, names).select(names, indices) for segment in kept]
         if gather is False or self._context.comm.size == 1:
             return kept
         if gather == "all":
-            everyone: list[list[SegmentData]] | None = self._context.comm.allgather(kept)
+            everyone: list[list[SegmentData]] | None = self._context.comm.allgather(kept, self._what)
         else:
-            everyone = self._context.comm.gather(kept)
+            everyone = self._context.comm.gather(kept, self._what)
         return kept if everyone is None else merge_segments(segment for part in everyone for segment in part)
+
+    @property
+    def _what(self) -> str:
+        return f"gathering of data of {self._population.label}"
 
     def _has_advanced(self) -> bool:
         """Whether time has passed since recording began or was cleared; the same on every rank."""
         return any(recording.spec.start_step < self._context.current_step for recording in self._all())
 
-    def _present(self, names: set[str] | None = None, annotations: Mapping[str, Any] | None = None) -> SegmentData:
-        """Data of the run in progress."""
+    def _with_stored(self, segment: SegmentData, names: set[str] | None) -> SegmentData:
+        """The segment, with what is in files read."""
+        wanted = [stored for stored in segment.stored if names is None or stored.spec.variable in names]
+        spiking = [(stored.spec, stored.part.read()) for stored in wanted if stored.spec.variable == SPIKES]
+        traces = [self._trace(s.spec, s.part.read()) for s in wanted if s.spec.variable != SPIKES]
+        trains = [self._trains(spiking)] if spiking else []
+        return replace(segment, traces=[*segment.traces, *traces], trains=[*segment.trains, *trains], stored=[])
+
+    def _present(
+        self,
+        names: set[str] | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        streamed: bool = True,
+    ) -> SegmentData:
+        """Data of the run in progress; with `streamed` False without what goes to files."""
         context = self._context
         segment = SegmentData(
             name=f"segment{context.segment_index:03d}",
@@ -345,32 +432,32 @@ class Recorder:
         for name, parts in self._recordings.items():
             if names is not None and name not in names:
                 continue
+            specs = [recording.spec for recording in parts if streamed or recording.target is None]
             if name == SPIKES:
-                if parts:
-                    segment.trains.append(self._trains(parts))
+                if specs:
+                    segment.trains.append(self._trains([(spec, self._context.collect(spec)) for spec in specs]))
             else:
-                segment.traces.extend(self._trace(name, recording) for recording in parts)
+                segment.traces.extend(self._trace(spec, self._context.collect(spec)) for spec in specs)
         return segment
 
-    def _trace(self, name: str, recording: _Recording) -> Trace:
-        spec = recording.spec
-        values = self._context.collect(spec)
+    def _trace(self, spec: RecordingSpec, values: Any) -> Trace:
         cells = np.asarray(spec.cells, dtype=np.int64)
         return Trace(
-            variable=name,
-            unit=self._population.definition.states[name].unit,
+            variable=spec.variable,
+            unit=self._population.definition.states[spec.variable].unit,
             source=self._population.label,
             ids=cells + self._population.first_id,
             channels=cells,
-            values=np.asarray(values, dtype=float).reshape(-1, cells.size),
+            values=np.asarray(values, dtype=float).reshape(len(values), cells.size),
             start_step=spec.start_step,
             every_steps=spec.every_steps,
         )
 
-    def _trains(self, parts: list[_Recording]) -> Trains:
-        cells = np.concatenate([np.asarray(r.spec.cells, dtype=np.int64) for r in parts])
-        starts = np.concatenate([np.full(len(r.spec.cells), r.spec.start_step, dtype=np.int64) for r in parts])
-        collected = [self._collect_spikes(r.spec) for r in parts]
+    def _trains(self, parts: list[tuple[RecordingSpec, Any]]) -> Trains:
+        """From the spikes of each recording."""
+        cells = np.concatenate([np.asarray(spec.cells, dtype=np.int64) for spec, _ in parts])
+        starts = np.concatenate([np.full(len(spec.cells), spec.start_step, dtype=np.int64) for spec, _ in parts])
+        collected = [self._times(spikes) for _, spikes in parts]
         times = np.concatenate([times for times, _ in collected])
         spikers = np.concatenate([fired for _, fired in collected])
         order = np.argsort(cells)
@@ -384,9 +471,8 @@ class Recorder:
             rows=np.searchsorted(cells, spikers),
         )
 
-    def _collect_spikes(self, spec: RecordingSpec) -> tuple[FloatArray, IntArray]:
+    def _times(self, spikes: Any) -> tuple[FloatArray, IntArray]:
         """Times (ms) and cells of the spikes of one recording."""
-        spikes = self._context.collect(spec)
         if not isinstance(spikes, Spikes):
             raise TypeError(f"collect() of a recording of spikes must give Spikes, not {type(spikes).__name__}.")
         times = time_of(np.asarray(spikes.steps, dtype=np.int64), self._context.dt)
@@ -400,14 +486,14 @@ class Recorder:
         wanted = None if cells is None else self._checked_cells(cells)
         counts: dict[int, int] = {}
         if parts:
-            trains = self._trains(parts)
+            trains = self._trains([(recording.spec, self._context.collect(recording.spec)) for recording in parts])
             numbers = np.bincount(trains.rows, minlength=trains.ids.size)
             keep = slice(None) if wanted is None else np.isin(trains.channels, wanted)
             counts = dict(zip(trains.ids[keep].tolist(), numbers[keep].tolist(), strict=True))
         comm = self._context.comm
         if gather is False or comm.size == 1:
             return counts
-        everyone = comm.allgather(counts) if gather == "all" else comm.gather(counts)
+        everyone = comm.allgather(counts, self._what) if gather == "all" else comm.gather(counts, self._what)
         if everyone is None:
             return counts
         merged = {cell: count for part in everyone for cell, count in part.items()}
@@ -418,9 +504,14 @@ class Recorder:
     def finish_segment(self, annotations: Mapping[str, Any] | None = None) -> None:
         """Keep the data of the run that reset() ends, before its time goes back to 0; no-op if no time has passed."""
         if self._has_advanced():
-            segment = self._present(annotations=annotations)
+            segment = self._present(annotations=annotations, streamed=False)
             # The backend's buffers serve the next run.
             segment.traces = [replace(trace, values=np.array(trace.values, copy=True)) for trace in segment.traces]
+            segment.stored = [
+                _Stored(replace(recording.spec), self._context.stored_part(recording.spec))
+                for recording in self._all()
+                if recording.target is not None
+            ]
             self._earlier.append(segment)
 
     def forget_earlier(self) -> None:
@@ -568,7 +659,9 @@ def _is_all(variables: Any) -> bool:
 
 def _check_target(to_file: Any) -> None:
     """Raise now, rather than after the simulation, for what end() could not write to."""
-    if isinstance(to_file, (str, os.PathLike)):
+    if is_streamed(to_file):
+        check_target(to_file)
+    elif isinstance(to_file, (str, os.PathLike)):
         file_format(to_file)
     elif to_file is not None and not isinstance(to_file, bool):
         if not hasattr(to_file, "write_block") and not hasattr(to_file, "write_all_blocks"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyNN.errors import InvalidParameterValueError, RecordingError
 from pyNN.recording.blocks import make_synaptic_block
@@ -39,7 +40,22 @@ class RecordedProjection(Protocol):
     def metadata(self) -> dict[str, Any]:
         """Annotations of the block."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether each MPI rank has the connections onto its own cells; otherwise all ranks have all of them."""
+
+    def is_here(self) -> NDArray[np.bool_]:
+        """For each connection whether it is onto a cell of this MPI rank."""
+
     def describe(self) -> Any: ...
+
+
+def _selected(segment: SynapticSegment, where: IntArray) -> SynapticSegment:
+    return replace(
+        segment,
+        columns={name: column[where] for name, column in segment.columns.items()},
+        traces=[replace(trace, values=trace.values[:, where]) for trace in segment.traces],
+    )
 
 
 @dataclass
@@ -135,13 +151,15 @@ class SynapseRecorder:
 
         Array annotations of a signal: presynaptic_index, postsynaptic_index, presynaptic_id and postsynaptic_id, one a
         connection, in the order of Projection.get(format="list"). A variable that was not recorded gives no signal; a
-        name that the synapse type does not have raises RecordingError. Every rank knows all connections, so `gather`
-        changes nothing.
+        name that the synapse type does not have raises RecordingError. `gather`: True, rank 0 gets the data of all
+        connections and the other ranks those of the connections onto their own cells; "all", everyone gets all; False,
+        everyone its own.
         """
         names = None if isinstance(variables, str) and variables == "all" else set(self._checked_names(variables))
         segments = list(self._earlier)
         if self._has_samples() or not segments:
             segments.append(self._present())
+        segments = [self._gathered(segment, gather) for segment in segments]
         projection = self._projection
         block = make_synaptic_block(
             projection.label,
@@ -160,6 +178,32 @@ class SynapseRecorder:
         if clear:
             self.clear()
         return block
+
+    def _gathered(self, segment: SynapticSegment, gather: bool | str) -> SynapticSegment:
+        """The segment with the connections that `gather` asks for, in the order of get(format="list")."""
+        comm = self._context.comm
+        if comm.size == 1 or not segment.traces:
+            return segment
+        if not self._projection.is_shared:
+            if gather:
+                return segment
+            here = np.flatnonzero(self._projection.is_here())
+            return _selected(segment, here)
+        if not gather:
+            return segment
+        own = (segment.columns, [trace.values for trace in segment.traces])
+        what = "gathering of recorded connections"
+        everyone = comm.allgather(own, what) if gather == "all" else comm.gather(own, what)
+        if everyone is None:
+            return segment
+        columns = {name: np.concatenate([one[0][name] for one in everyone]) for name in segment.columns}
+        traces = [
+            replace(trace, values=np.concatenate([one[1][k] for one in everyone], axis=1))
+            for k, trace in enumerate(segment.traces)
+        ]
+        # Each post cell has all its connections on one rank, where they are in order.
+        order = np.argsort(columns["postsynaptic_index"], kind="stable")
+        return _selected(replace(segment, columns=columns, traces=traces), order)
 
     def _has_samples(self) -> bool:
         return any(track.samples for track in self._tracks.values())

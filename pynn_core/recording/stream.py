@@ -1,0 +1,484 @@
+"""Recorded columns that go to an HDF5 file while the simulation runs, so that memory stays bounded.
+
+A file is opened for each write, a few times a second, and closed again: between two writes anybody can read it, and if
+the process is killed, it is whole. What is appended is written such that readers see either the old or the new end
+(single writer, multiple readers). Before anything is written, disk space for it is reserved; so a full disk is noticed
+while the file is still untouched.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from pyNN.backend import Session, Spikes, StreamingSession
+from pyNN.errors import FileFormatError, RecordingFileError
+from pyNN.parallel import Communicator
+from pyNN.recording import stream_layout as layout
+from pyNN.recording import stream_reader
+from pyNN.recording.columns import time_of
+from pyNN.recording.files import to_literal
+from pyNN.specs import FloatArray, RecordingSpec
+
+logger = logging.getLogger("PyNN")
+
+BUFFER_SAMPLES = 1 << 21
+"""Numbers that may wait in memory: 16 MB."""
+WRITE_SECONDS = 0.5
+_AFFORDABLE = 20.0
+"""A run that ends writes if the last write is this many times its own duration ago."""
+_CHUNK_NUMBERS = 1 << 15
+_WIDEST_CHUNK = 4096
+_SPIKE_CHUNK = 1 << 14
+_CACHE_BYTES = 8 << 20
+_SLACK_BYTES = 1 << 20
+
+
+class StreamedPopulation(Protocol):
+    """What a file says of the population that is recorded."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def first_id(self) -> int: ...
+
+    def describe(self) -> Any: ...
+
+
+class StreamingContext(Protocol):
+    """What streams need of the simulation."""
+
+    @property
+    def dt(self) -> float: ...
+
+    @property
+    def current_step(self) -> int: ...
+
+    @property
+    def segment_index(self) -> int: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def comm(self) -> Communicator: ...
+
+
+@dataclass(eq=False)
+class Part:
+    """One recording in a file."""
+
+    spec: RecordingSpec
+    unit: str
+    population: StreamedPopulation
+    metadata: Callable[[], Mapping[str, Any]]
+    """Annotations of the population's block."""
+    path: Path
+    segment: int
+    number: int
+    start_step: int
+    written: int = 0
+    """Samples or spikes in the file."""
+    hidden: int = 0
+    """Those that have been cleared: they stay in the file and are no longer data of the simulation."""
+    waiting: list[Any] = field(default_factory=list)
+    """Taken from the simulator and not in the file yet."""
+
+    @property
+    def of_spikes(self) -> bool:
+        return self.spec.variable == layout.SPIKES
+
+    @property
+    def segment_group(self) -> str:
+        return f"{layout.population_name(self.population.id)}/{layout.segment_name(self.segment)}"
+
+    @property
+    def group(self) -> str:
+        return f"{self.segment_group}/{self.spec.variable}_{self.number:03d}"
+
+    @property
+    def waiting_number(self) -> int:
+        return sum(len(one.steps) if isinstance(one, Spikes) else len(one) for one in self.waiting)
+
+    @property
+    def waiting_bytes(self) -> int:
+        return sum(20 * len(one.steps) if isinstance(one, Spikes) else one.nbytes for one in self.waiting)
+
+    @property
+    def next_step(self) -> int:
+        """Step of the first sample that has not been taken yet."""
+        return self.start_step + (self.written + self.waiting_number) * self.spec.every_steps
+
+
+class StreamFile:
+    """One file, into which any number of recordings go."""
+
+    def __init__(self, path: Path, dt: float, title: str) -> None:
+        self.path = path
+        self._dt = dt
+        self._title = title
+        self._created = False
+        self.until_step = 0
+
+    def write(self, parts: list[Part], step: int, notes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Append what waits in `parts`, which is everything up to `step`; `notes` are annotations by group.
+
+        Raises RecordingFileError; the file is then what it was before, and everything still waits.
+        """
+        try:
+            if not self._created:
+                self._create()
+            self._reserve(sum(part.waiting_bytes for part in parts) * 9 // 8 + _SLACK_BYTES + (len(parts) << 18))
+            self._append(parts, step, notes)
+        except (OSError, RuntimeError) as error:
+            self._fail(error, step)
+        for part in parts:
+            part.written += part.waiting_number
+            part.waiting.clear()
+        self.until_step = step
+
+    def _fail(self, error: Exception, step: int) -> None:
+        reason = getattr(error, "strerror", None) or str(error)
+        held = f"It holds everything up to t = {time_of(self.until_step, self._dt):g} ms"
+        raise RecordingFileError(
+            f"Recorded data could not be written to '{self.path}' at t = {time_of(step, self._dt):g} ms: {reason}. "
+            f"{held if self._created else 'It has not been made'}; what was recorded since is in memory. Make room, "
+            "then go on with run() or end(), which write it."
+        ) from error
+
+    def _create(self) -> None:
+        # Whoever reads a file of the same name from an earlier simulation keeps that.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.unlink(missing_ok=True)
+        with layout.h5py().File(self.path, "w", libver=layout.LIBRARY, locking=False) as target:
+            target.attrs.update({"format": layout.FORMAT, "version": layout.VERSION, "dt": self._dt})
+            target.attrs["simulator"] = self._title
+        self._created = True
+
+    def _reserve(self, number: int) -> None:
+        """Have the file system promise room; HDF5 gives back what it does not use when it closes the file."""
+        if not hasattr(os, "posix_fallocate"):
+            free = shutil.disk_usage(self.path.parent).free
+            if free < number:
+                raise OSError(f"only {free} bytes are free, and {number} are needed")
+            return
+        descriptor = os.open(self.path, os.O_RDWR)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                os.posix_fallocate(descriptor, size, number)
+            except BaseException:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _append(self, parts: list[Part], step: int, notes: Mapping[str, Mapping[str, Any]]) -> None:
+        package = layout.h5py()
+        with package.File(
+            self.path, "r+", libver=layout.LIBRARY, locking=False, rdcc_nbytes=_CACHE_BYTES
+        ) as target:
+            for part in parts:
+                self._prepare(target, part)
+            for group, values in notes.items():
+                _annotate(target.require_group(group), values)
+            target.swmr_mode = True
+            for part in parts:
+                _append_part(target[part.group], part)
+            for name in {part.segment_group for part in parts}:
+                # Last, so that a reader finds all data up to the step that it reads here.
+                target.flush()
+                target[name]["stop_step"][0] = step
+
+    def _prepare(self, target: Any, part: Part) -> None:
+        population = layout.population_name(part.population.id)
+        if population not in target:
+            group = target.create_group(population)
+            group.attrs.update(
+                {"label": part.population.label, "size": part.population.size, "first_id": part.population.first_id}
+            )
+            group.attrs["description"] = str(part.population.describe())
+            _annotate(group, part.metadata())
+        if part.segment_group not in target:
+            group = target.create_group(part.segment_group)
+            group.attrs["recorded_at"] = datetime.now().isoformat()
+            group.attrs["description"] = str(part.population.describe())
+            group.create_dataset("stop_step", data=np.zeros(1, dtype=np.int64))
+        if part.group not in target:
+            _create_part(target.create_group(part.group), part, self._dt)
+
+
+def _create_part(group: Any, part: Part, dt: float) -> None:
+    spec = part.spec
+    group.attrs.update({"variable": spec.variable, "start_step": part.start_step, "every_steps": spec.every_steps})
+    group.attrs["unit"] = part.unit
+    cells = np.asarray(spec.cells, dtype=np.int64)
+    if part.of_spikes:
+        group.create_dataset("recorded_cell", data=cells)
+        precise = any(one.offsets is not None for one in part.waiting)
+        for name, kind in (("step", np.int64), ("cell", np.int32), ("offset", np.float64)):
+            if name != "offset" or precise:
+                group.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(_SPIKE_CHUNK,))
+        return
+    group.create_dataset("cell", data=cells)
+    width = min(max(cells.size, 1), _WIDEST_CHUNK)
+    values = group.create_dataset(
+        "values", (0, cells.size), np.float64,
+        # A rank without any of the cells has a column set of width 0, which HDF5 chunks only where it could grow.
+        maxshape=(None, cells.size or None), chunks=(_CHUNK_NUMBERS // width, width),
+    )
+    values.attrs.update({"unit": part.unit, "start_ms": float(time_of(part.start_step, dt))})
+    values.attrs["interval_ms"] = float(time_of(spec.every_steps, dt))
+
+
+def _annotate(group: Any, values: Mapping[str, Any]) -> None:
+    annotations = group.require_group("annotations")
+    for name, value in values.items():
+        text = to_literal(value)
+        if annotations.attrs.get(name) != text:
+            annotations.attrs[name] = text
+
+
+def _append_part(group: Any, part: Part) -> None:
+    first = part.written
+    if part.of_spikes:
+        for name in ("step", "cell", "offset"):
+            if name in group:
+                columns = [getattr(one, name + "s") for one in part.waiting]
+                _extend(group[name], first, [c for c in columns if c is not None])
+    else:
+        _extend(group["values"], first, part.waiting)
+
+
+def _extend(dataset: Any, first: int, columns: list[Any]) -> None:
+    total = first + sum(len(column) for column in columns)
+    if total > first:
+        dataset.resize(total, axis=0)
+    for column in columns:
+        if len(column):
+            dataset[first : first + len(column)] = column
+            first += len(column)
+
+
+class Streams:
+    """All recordings of a simulation that go to files."""
+
+    def __init__(self, context: StreamingContext) -> None:
+        self._context = context
+        self._parts: dict[int, Part] = {}
+        self._files: dict[Path, StreamFile] = {}
+        self._numbers: dict[str, int] = {}
+        self._notes: dict[Path, dict[str, dict[str, Any]]] = {}
+        self._written_at = 0.0
+        self._write_seconds = 0.0
+        self._taken_step = 0
+        self._session: Session | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def __contains__(self, spec: RecordingSpec) -> bool:
+        return spec.id in self._parts
+
+    def target(self, spec: RecordingSpec) -> Path | None:
+        """The file into which a recording goes, as record() was given it."""
+        part = self._parts.get(spec.id)
+        return None if part is None else part.path
+
+    def add(
+        self,
+        spec: RecordingSpec,
+        path: Path,
+        unit: str,
+        population: StreamedPopulation,
+        metadata: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Let a recording go to a file from now on, with what has been recorded so far."""
+        if not self._files:
+            _write_at_exit(self)
+        if path not in self._files:
+            own = layout.rank_path(path, self._context.comm.rank, self._context.comm.size)
+            self._files[path] = StreamFile(own, self._context.dt, self._context.title)
+        part = Part(spec, unit, population, metadata, path, self._context.segment_index, 0, spec.start_step)
+        self._number(part)
+        self._parts[spec.id] = part
+
+    def _number(self, part: Part) -> None:
+        key = f"{part.path}:{part.segment_group}/{part.spec.variable}"
+        part.number = self._numbers.get(key, 0)
+        self._numbers[key] = part.number + 1
+
+    @property
+    def largest_advance(self) -> int:
+        """Steps after which what is recorded for files fills the memory that it may have."""
+        rate = sum(len(p.spec.cells) / p.spec.every_steps for p in self._parts.values() if not p.of_spikes)
+        return max(int(BUFFER_SAMPLES / max(rate, 1.0)), 1)
+
+    # -- writing
+
+    def after_advance(self, session: Session) -> None:
+        """Write if enough has been recorded, or if it is time."""
+        self._session = session
+        now = time.perf_counter()
+        if self._context.current_step - self._taken_step >= self.largest_advance or (
+            now - self._written_at > WRITE_SECONDS
+        ):
+            self.write(session)
+
+    def after_run(self, session: Session) -> None:
+        """Write at the end of a run, unless runs are so short that this would be most of the work."""
+        self._session = session
+        if time.perf_counter() - self._written_at > _AFFORDABLE * self._write_seconds:
+            self.write(session)
+
+    def write(self, session: Session | None = None) -> None:
+        """Write everything up to the present step."""
+        session = session if session is not None else self._session
+        if session is None:
+            return
+        self._session = session
+        began = time.perf_counter()
+        step = self._context.current_step
+        by_file: dict[Path, list[Part]] = {}
+        for part in self._parts.values():
+            if step > part.spec.start_step or part.waiting:
+                part.waiting.append(cast(StreamingSession, session).take(part.spec.id))
+                by_file.setdefault(part.path, []).append(part)
+        self._taken_step = step
+        try:
+            for path, parts in by_file.items():
+                self._files[path].write(parts, step, self._notes.get(path, {}))
+                self._notes.pop(path, None)
+        finally:
+            for part in self._parts.values():
+                # The simulator writes on into the arrays that it has lent.
+                part.waiting = [_own(one) for one in part.waiting if len(one)]
+            self._written_at = time.perf_counter()
+            self._write_seconds = self._written_at - began
+
+    def _annotate(self, path: Path, group: str, values: Mapping[str, Any]) -> None:
+        if values:
+            self._notes.setdefault(path, {}).setdefault(group, {}).update(values)
+
+    # -- what happens to recordings
+
+    def collect(self, spec: RecordingSpec, rest: Spikes | FloatArray) -> Spikes | FloatArray:
+        """All data of a recording since it began or was cleared; `rest` is what the simulator still has."""
+        part = self._parts[spec.id]
+        pieces = [*part.waiting, rest]
+        if part.written > part.hidden:
+            pieces.insert(0, stream_reader.stored_column(self._file_of(part), part.group, part.hidden, part.written))
+        if part.of_spikes:
+            return _joined_spikes([piece for piece in pieces if isinstance(piece, Spikes)])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _file_of(self, part: Part) -> Path:
+        return self._files[part.path].path
+
+    def cleared(self, spec: RecordingSpec, step: int) -> None:
+        """Go on after the simulator has begun the recording anew; what is in the file stays there."""
+        part = self._parts[spec.id]
+        behind = step - part.start_step
+        if part.of_spikes:
+            part.hidden = part.written
+        elif behind % part.spec.every_steps == 0:
+            # The sample of the present step is taken once more.
+            part.written = part.hidden = behind // part.spec.every_steps
+        else:
+            part.start_step, part.written, part.hidden = step, 0, 0
+            self._number(part)
+
+    def stopped(self, spec: RecordingSpec) -> None:
+        """Forget a recording; what is in the file stays there."""
+        self._parts.pop(spec.id, None)
+
+    def stored(self, spec: RecordingSpec) -> stream_reader.StoredPart:
+        """Where the data of the segment that ends are, so that they can be read when they are asked for."""
+        part = self._parts[spec.id]
+        return stream_reader.StoredPart(self._file_of(part), part.group, part.hidden, part.written)
+
+    def finish(self, annotations: Mapping[str, Any] | None = None) -> None:
+        """Write everything, with the annotations that populations have by now."""
+        for part in self._parts.values():
+            self._annotate(part.path, layout.population_name(part.population.id), part.metadata())
+            if annotations and (part.written or part.waiting or self._context.current_step > part.spec.start_step):
+                self._annotate(part.path, part.segment_group, annotations)
+        self.write()
+
+    def begin_segment(self) -> None:
+        """Go on at step 0 in a new segment."""
+        self._session, self._taken_step = None, 0
+        for part in self._parts.values():
+            part.segment, part.start_step, part.written, part.hidden = self._context.segment_index, 0, 0, 0
+            self._number(part)
+
+    def close(self) -> None:
+        """Write what is left, and forget everything; what cannot be written any more is said in the log."""
+        try:
+            self.write()
+        except RecordingFileError as error:
+            logger.error("%s", error)
+        self._parts.clear()
+        self._session = None
+
+
+def _own(data: Any) -> Any:
+    if not isinstance(data, Spikes):
+        return np.array(data)
+    offsets = None if data.offsets is None else np.array(data.offsets)
+    return Spikes(np.array(data.steps), np.array(data.cells), offsets)
+
+
+def _joined_spikes(pieces: list[Spikes]) -> Spikes:
+    offsets = [piece.offsets for piece in pieces if piece.offsets is not None]
+    return Spikes(
+        np.concatenate([np.asarray(piece.steps, dtype=np.int64) for piece in pieces]),
+        np.concatenate([np.asarray(piece.cells, dtype=np.int64) for piece in pieces]),
+        np.concatenate(offsets) if offsets else None,
+    )
+
+
+def _write_at_exit(streams: Streams) -> None:
+    """A script that ends without end() has its last half second in the file all the same."""
+    reference = weakref.ref(streams)
+
+    def write() -> None:
+        living = reference()
+        if living is not None:
+            living.close()
+
+    atexit.register(write)
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """The absolute path; raises now, rather than after the simulation, for what cannot be written to."""
+    layout.h5py()
+    final = Path(path).absolute()
+    if final.is_dir():
+        raise FileFormatError(f"'{path}' is a folder; a file name is needed.")
+    folder = final.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise FileFormatError(f"'{path}' cannot be written: the folder '{folder}' cannot be written to.")
+    return final
+
+

@@ -1,0 +1,90 @@
+"""How streamed recordings lie in an HDF5 file, and how such a file is opened while another process writes it.
+
+    /                                   format, version, dt (ms), simulator
+    /population_000                     label, size, first_id, description; group "annotations"
+    /population_000/segment_000         recorded_at, description; group "annotations"; dataset "stop_step" (1,)
+    .../v_000                           variable, unit, start_step, every_steps
+    .../v_000/cell                      (cells,)  index of each column's cell in the population
+    .../v_000/values                    (samples, cells)  in the unit; sample k is at start_step + k*every_steps
+    .../spikes_000/recorded_cell        (cells,)  indices of the cells that are recorded, silent ones included
+    .../spikes_000/step, cell           (spikes,)  in order of step; a spike is at step*dt ms
+    .../spikes_000/offset               (spikes,)  ms by which a spike precedes its step, where times are off the grid
+
+A segment is what was recorded between two calls of reset(). A part (v_000) is what was recorded in one go.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from pyNN.errors import FileFormatError, MissingPackageError
+
+EXTENSIONS = (".h5", ".hdf5")
+FORMAT = "pynn-core recording"
+VERSION = 1
+LIBRARY = ("v110", "v110")
+"""The oldest format of HDF5 in which a file can be read while it is written."""
+SPIKES = "spikes"
+_PATIENCE = 3.0
+"""Seconds for which a reader waits for a writer to be done with what cannot be read meanwhile."""
+
+
+def is_streamed(target: Any) -> bool:
+    """Whether record(to_file=target) streams columns to the file while the simulation runs."""
+    return isinstance(target, (str, os.PathLike)) and Path(target).suffix.lower() in EXTENSIONS
+
+
+def h5py() -> Any:
+    """The package h5py; MissingPackageError with the pip line without it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingPackageError(
+            "Streaming recorded data to an HDF5 file needs the package h5py. Install it with: "
+            "pip install 'pynn-core[formats]'"
+        ) from error
+    return h5py
+
+
+def open_for_reading(path: Path) -> Any:
+    """The open h5py.File; waits while a writer creates something in it, and reads what an interrupted one has left."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file '{path}'.")
+    package = h5py()
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            source = package.File(path, "r", swmr=True, locking=False)
+            break
+        except OSError as error:
+            # A file that is open for anything but appending cannot be read for some milliseconds.
+            if time.monotonic() > deadline or "signature" in str(error):
+                raise FileFormatError(f"'{path}' is not an HDF5 file that can be read: {error}.") from error
+            time.sleep(0.01)
+    if source.attrs.get("format") != FORMAT:
+        source.close()
+        raise FileFormatError(
+            f"'{path}' is an HDF5 file, but not one that record(to_file=...) has streamed. "
+            "What write_data() wrote is a NIX file; neo.io.NixIO reads it."
+        )
+    version = int(source.attrs["version"])
+    if version > VERSION:
+        source.close()
+        raise FileFormatError(f"'{path}' has version {version} of the format, and this release reads up to {VERSION}.")
+    return source
+
+
+def population_name(number: int) -> str:
+    return f"population_{number:03d}"
+
+
+def segment_name(number: int) -> str:
+    return f"segment_{number:03d}"
+
+
+def rank_path(path: Path, rank: int, size: int) -> Path:
+    """The file of one of several processes."""
+    return path if size == 1 else path.with_name(f"{path.name}.{rank}")

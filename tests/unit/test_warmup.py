@@ -1,0 +1,85 @@
+"""`pynn warmup`: afterwards nothing is left to compile. The predictions of `pynn check`: within a factor of 2."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pyNN.cli import warmup
+from pyNN.cli.app import pynn
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_every_standard_model_has_a_job() -> None:
+    names = [name for name, _ in warmup.jobs()]
+    assert len(names) == len(set(names))
+    wanted = {"IF_cond_exp", "HH_cond_exp, cells that differ", "Izhikevich", "TsodyksMarkramSynapse", "Vogels2011Rule"}
+    assert wanted <= set(names)
+    assert set(warmup.cell_types()) <= set(names)
+    assert "SpikeSourcePoisson" not in names
+
+
+def test_a_model_that_is_warm_is_not_compiled_again(tmp_path: Path) -> None:
+    script = (
+        "import json; from pyNN.cli.warmup import warm_up\n"
+        "from pyNN.compilation.pool import number_of_workers_started\n"
+        "w = warm_up(['IF_curr_delta'])\n"
+        "print(json.dumps([w.files, w.new_files, w.failures, str(w), number_of_workers_started()]))"
+    )
+
+    def run() -> Any:
+        environment = {"PYNN_CORE_CACHE": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    first, second = run(), run()
+    assert first[0] == first[1] >= 2
+    assert first[2] == {}
+    assert str(tmp_path) in first[3]
+    assert second[:2] == [first[0], 0]
+    assert second[4] == 0
+
+
+def test_the_command_says_where_kernels_are_and_what_is_not_known() -> None:
+    runner = CliRunner()
+    done = runner.invoke(pynn, ["warmup", "IF_curr_exp"])
+    assert done.exit_code == 0, done.output
+    assert "MB, in " in done.output
+    wrong = runner.invoke(pynn, ["warmup", "IF_curr_expo"])
+    assert wrong.exit_code == 2
+    assert "Did you mean 'IF_curr_exp'?" in " ".join(wrong.output.split())
+
+
+def _child_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("balanced_network.py", []),
+        ("brunel.py", []),
+        ("microcircuit.py", []),
+        ("cell_type_tour.py", []),
+    ],
+)
+def test_check_predicts_time_within_a_factor_of_two(script: str, arguments: list[str], tmp_path: Path) -> None:
+    # Processor time, because what else the machine does is not to be predicted; the first run has compiled everything.
+    file = str(EXAMPLES / script)
+    command = [sys.executable, "-m", "pyNN", "check", "--json", file, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    predicted = json.loads(done.stdout)["seconds"]["reference"]
+    assert predicted["basis"].startswith("the first")
+    before = _child_seconds()
+    subprocess.run([sys.executable, file, "reference", *arguments], check=True, capture_output=True, cwd=tmp_path)
+    assert 0.5 < predicted["total"] / (_child_seconds() - before) < 2.0
