@@ -477,11 +477,11 @@ def test_a_native_current_can_be_changed_but_not_recorded() -> None:
         sim.native_electrode_type("poisson_generator")
 
 
-def test_nestml_says_what_it_would_need() -> None:
-    with pytest.raises(CapabilityError, match="built from source.*C\\+\\+ compiler"):
+def test_nestml_says_which_description_is_missing() -> None:
+    with pytest.raises(InvalidModelError, match=r"no file my_neuron\.nestml that describes 'my_neuron'"):
         sim.nestml.nestml_cell_type("my_neuron", "my_neuron.nestml")
-    with pytest.raises(CapabilityError, match="synapse type 'my_synapse'"):
-        sim.nestml.nestml_synapse_type("my_synapse", "my_synapse.nestml")
+    with pytest.raises(InvalidModelError, match="no model 'my_synapse'.*It has: other"):
+        sim.nestml.nestml_synapse_type("my_synapse", "model other:\n    output:\n        spike\n")
 
 
 def test_listing_the_standard_models_creates_nothing() -> None:
