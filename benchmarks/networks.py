@@ -165,45 +165,6 @@ def get_data(sim: Any, cells: int, samples: int) -> dict[str, float]:
     return result
 
 
-def stdp(sim: Any, synapses: int, static: int = 0) -> dict[str, float]:
-    """1 s of cells that fire at 10 Hz with 1000 STDP synapses each (fewer in a small network), driven at 10 Hz.
-
-    Both sides fire independently, so that every synapse sees ten spikes of each; weights are too small to matter.
-    """
-    import gc
-
-    indegree = min(1000, int(synapses**0.5))
-    cells = synapses // indegree
-    sim.setup(timestep=0.1, min_delay=0.1, max_delay=1.5)
-    source = sim.Population(cells, sim.SpikeSourcePoisson(rate=10.0))
-    drive = sim.Population(cells, sim.SpikeSourcePoisson(rate=10.0))
-    post = sim.Population(cells, sim.IF_curr_exp(tau_syn_E=0.1, tau_refrac=5.0))
-    post.record("spikes")
-    sim.Projection(drive, post, sim.OneToOneConnector(), sim.StaticSynapse(weight=500.0, delay=0.1))
-    rule = sim.SpikePairRule(tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.012)
-    plastic = sim.STDPMechanism(rule, sim.AdditiveWeightDependence(w_max=2e-4), weight=1e-4, delay=1.5)
-    synapse = sim.StaticSynapse(weight=1e-4, delay=1.5) if static else plastic
-    start = time.perf_counter()
-    projection = sim.Projection(source, post, sim.FixedNumberPreConnector(indegree), synapse)
-    sim.run(0.1)
-    built = time.perf_counter()
-    sim.run(1000.0)
-    ran = time.perf_counter()
-    weights = projection.get("weight", "list", with_address=False)
-    got = time.perf_counter()
-    result = {
-        "connect_and_build_s": built - start,
-        "run_s": ran - built,
-        "get_weights_s": got - ran,
-        "connections": len(weights),
-        "mean_weight": sum(weights) / len(weights),
-        "rate_hz": post.mean_spike_count() / 1.0001,
-    }
-    sim.end()
-    gc.collect()
-    return result
-
-
 CELL_TYPES: dict[str, tuple[dict[str, float], tuple[float, float]]] = {
     "IF_cond_exp": ({"i_offset": 0.8}, (0.002, 0.002)),
     "IF_cond_exp_gsfa_grr": ({"i_offset": 1.2}, (0.002, 0.002)),

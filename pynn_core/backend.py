@@ -8,15 +8,15 @@ state at s; sample 0 is the initial state. Injected current of update k is the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.parallel import Communicator
-from pyNN.specs import CurrentSpec, FloatArray, IntArray, NetworkSpec
+from pyNN.parallel import Communicator, block_share
+from pyNN.specs import CurrentSpec, FloatArray, IntArray, NetworkSpec, PopulationSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Settings:
     threads: int = 1
     trial: int = 0
     """Number of reset() calls since setup(): Poisson spikes and noise differ from trial to trial."""
+    profile: bool = False
+    """Whether the time that each population and projection takes is to be measured, where that is possible."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The backend's own options, those of Capabilities.options, with defaults filled in."""
 
@@ -45,6 +47,15 @@ class Option:
     doc: str
     choices: tuple[Any, ...] = ()
     """The allowed values, or () for any."""
+
+
+Placement = Callable[[PopulationSpec, Settings, Communicator], IntArray]
+"""(population, settings, communicator) -> the indices of the cells that are on this rank, ascending."""
+
+
+def in_blocks(population: PopulationSpec, settings: Settings, comm: Communicator) -> IntArray:
+    """Whole blocks of neighbouring cells."""
+    return np.arange(*block_share(population.size, population.first_id, comm.rank, comm.size), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,12 @@ class Capabilities:
     """Whether a projection added after a run may have a delay under the smallest so far."""
     builds_early: bool = False
     """Whether large projections are built while the network is still described, which saves memory."""
+    streaming: bool = False
+    """Whether its sessions are StreamingSessions, so that recorded data can go to a file during a run."""
+    placement: Placement = in_blocks
+    """Which cells of a population are on this MPI rank."""
+    checkpoints: bool = False
+    """Whether it is a RestorableBackend with sessions that are RestorableSession: a simulation can be saved whole."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """What it cannot do: feature -> reason. Shown by `pynn backends` and in the docs."""
 
@@ -128,6 +145,30 @@ class Session(Protocol):
         """Free everything. Calling it twice is harmless."""
 
 
+class StreamingSession(Session, Protocol):
+    """A session that can give recorded data away while it runs."""
+
+    def take(self, recording: int) -> Spikes | FloatArray:
+        """What a recording holds of the steps that have been simulated; it is forgotten, and sampling goes on.
+
+        Sample 0 of the next answer follows the last of this one. The sample of the step at which a recording has begun
+        is there once a step has been simulated. The arrays may change when the session advances.
+        """
+
+
+class RestorableSession(Session, Protocol):
+    """A session that can be saved whole between two steps."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that decides the future besides the network: arrays, texts, numbers and mappings of those, by name.
+
+        Cells and connections are in the order of the description, so that any number of threads can go on from it.
+        """
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot of a session of the same network; this one has built it and not run."""
+
+
 class Backend(Protocol):
     """A simulator that can be opened."""
 
@@ -146,3 +187,10 @@ class Backend(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Names and versions of the software behind this backend, for manifests."""
+
+
+class RestorableBackend(Backend, Protocol):
+    """A simulator whose simulations can be saved whole."""
+
+    def check_snapshot(self, network: NetworkSpec, settings: Settings, state: Mapping[str, Any]) -> None:
+        """Raise CapabilityError for a snapshot that a session with these settings could not go on from."""

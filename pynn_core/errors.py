@@ -19,12 +19,15 @@
     +-- BackendNotInstalledError (ImportError)    gives the pip line
     +-- MissingPackageError      (ImportError)    an optional package is needed; gives the pip line
     +-- SimulatorError           (RuntimeError)   the simulator below reported an error; its text is in the message
+    +-- CommunicationError       (RuntimeError)   MPI ranks that wait for others which do not come
     +-- NotLocalError            (LookupError)    a cell of another MPI rank
     +-- RecordingError           (ValueError)     recording the unrecordable
     +-- NothingToWriteError      (OSError)        a file asked for with no data to put into it
     +-- FileFormatError          (OSError)        a file that is not what it should be
+    +-- CheckpointError          (ValueError)     a saved state that belongs to another network, or cannot be resumed
+    +-- RecordingFileError       (OSError)        recorded data that cannot be written to their file: a full disk
     +-- InternalError            (RuntimeError)   a defect of this package; please report it
-    RoundingWarning, PastSpikesWarning, UnknownOptionWarning, PyNNDeprecationWarning are warnings.
+    RoundingWarning, PastSpikesWarning, UnknownOptionWarning, CheckpointWarning, PyNNDeprecationWarning are warnings.
 
 Each is also the builtin in brackets, so that code written against PyNN 0.13 or plain Python still catches it.
 """
@@ -146,6 +149,10 @@ class SimulatorError(PyNNError, RuntimeError):
     """The simulator below a backend reported an error."""
 
 
+class CommunicationError(PyNNError, RuntimeError):
+    """MPI ranks do not do the same: some wait for others, which do not come."""
+
+
 class NotLocalError(PyNNError, LookupError):
     """A cell that lives on another MPI rank."""
 
@@ -175,6 +182,14 @@ class FileFormatError(PyNNError, OSError):
     """A file that is not what its name or its reader expects."""
 
 
+class RecordingFileError(PyNNError, OSError):
+    """Recorded data cannot be written to their file; they are kept, and written by the next run() or end()."""
+
+
+class CheckpointError(PyNNError, ValueError):
+    """A saved state that belongs to another network, or a script that cannot go on from one."""
+
+
 class InternalError(PyNNError, RuntimeError):
     """A defect of this package."""
 
@@ -185,6 +200,10 @@ class RoundingWarning(UserWarning):
 
 class PastSpikesWarning(UserWarning):
     """Spike times were set that are past already, and are not played in this run."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written; the one before is still there, and the simulation goes on."""
 
 
 class UnknownOptionWarning(UserWarning):

@@ -21,6 +21,7 @@ from pyNN.errors import (
 )
 from pyNN.expressions import Expression
 from pyNN.models import BaseCellType, BaseModelType, Definition, Receptor, check_parameter_names, check_state_names
+from pyNN.parallel import Communicator
 from pyNN.parameters import (
     LazyArray,
     ParameterSpace,
@@ -140,6 +141,16 @@ def check_computed(
         )
 
 
+def check_shared(definition: Definition, parameters: Mapping[str, Value], label: str) -> None:
+    """InvalidDimensionsError where a parameter that all cells share has several values."""
+    for name, parameter in definition.parameters.items():
+        value = parameters.get(name)
+        if parameter.shared and isinstance(value, np.ndarray) and np.any(value != value.flat[0]):
+            raise InvalidDimensionsError(
+                f"'{label}': '{name}' of {definition.name} is shared by all cells, so it takes a single value."
+            )
+
+
 def to_user(value: Value) -> Any:
     """A lowered value as scripts see it: numbers, arrays, and Sequence objects for array-valued parameters."""
     if isinstance(value, Ragged):
@@ -185,6 +196,7 @@ class Pairs:
         distances: Callable[[Any, Any], FloatArray],
         projection: Any = None,
         threads: int = 1,
+        comm: Communicator | None = None,
     ) -> None:
         self.pre = np.asarray(pre)
         self.post = np.asarray(post)
@@ -195,10 +207,31 @@ class Pairs:
         self._d: FloatArray | None = None
         self._ordinals: NDArray[np.int32] | None = None
         self._starts: IntArray | None = None
+        self.comm = comm
+        """What has the other connections where these are the share of one MPI rank."""
+        self.total = len(self.pre)
+        """Number of connections on all ranks."""
+        self.places: IntArray | None = None
+        """The number of each connection among those of all ranks; None: it is its own."""
 
     @property
     def size(self) -> int:
         return len(self.pre)
+
+    def locate(self) -> None:
+        """Find out which connections these are among those of all ranks (collective)."""
+        if self.comm is None or self.comm.parts == 1 or self.places is not None:
+            return
+        # Each post cell has all its connections on one rank.
+        own = np.bincount(self.post, minlength=self.shape[1])
+        counts = self.comm.largest(own, "numbers of connections").astype(np.int64)
+        starts = np.cumsum(counts) - counts
+        self.places = starts[self.post] + self.ordinals
+        self.total = int(counts.sum())
+
+    def taken(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Of one value for each connection on all ranks those for these connections."""
+        return values[self.places] if self.places is not None and values.shape == (self.total,) else values
 
     @property
     def d(self) -> FloatArray:
@@ -243,6 +276,14 @@ class Pairs:
         self._d = self._ordinals = self._starts = None
 
 
+def is_list_of_values(value: Any) -> bool:
+    """Whether a synaptic parameter is given as one number a connection, so that connections must be located first."""
+    if isinstance(value, LazyArray):
+        operands = (operand for _, operand in value.operations)
+        return is_list_of_values(value.base_value) or any(is_list_of_values(operand) for operand in operands)
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:
     """A number, or one number a connection, for a synaptic parameter.
 
@@ -259,7 +300,7 @@ def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | Flo
     if numbers.ndim and numbers.shape != (pairs.size,):
         given = f"{numbers.size} values were" if numbers.ndim == 1 else f"an array of shape {numbers.shape} was"
         raise InvalidDimensionsError(
-            f"{name}: {given} given; possible are one number, one number a connection ({pairs.size}), or an array of "
+            f"{name}: {given} given; possible are one number, one number a connection ({pairs.total}), or an array of "
             f"shape (pre, post) = {pairs.shape}."
         )
     if numbers.size and np.isnan(np.min(numbers)):
@@ -293,7 +334,7 @@ def _synaptic(name: str, value: Any, pairs: Pairs, key: int) -> Any:
         return _of_distance(value, pairs.d)
     if isinstance(value, (list, tuple, np.ndarray)) or is_listlike(value):
         array = np.asarray(value, dtype=float)
-        return array[pairs.pre, pairs.post] if array.shape == pairs.shape and array.ndim == 2 else array
+        return array[pairs.pre, pairs.post] if array.shape == pairs.shape and array.ndim == 2 else pairs.taken(array)
     return value
 
 

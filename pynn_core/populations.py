@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,6 +26,7 @@ from pyNN.errors import (
 )
 from pyNN.lowering import (
     check_computed,
+    check_shared,
     checked_copy,
     is_computed,
     lower_parameters,
@@ -45,6 +48,7 @@ from pyNN.random import NumpyRNG
 from pyNN.random.streams import derive_key, uniforms
 from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
 from pyNN.recording.recorder import refuse_locations
+from pyNN.recording.stream_layout import is_streamed
 from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
 from pyNN.specs import FloatArray, IntArray, PopulationSpec
 from pyNN.spike_sources import check_source, lost_times
@@ -241,7 +245,11 @@ class BasePopulation:
 
     @property
     def _mask_local(self) -> NDArray[np.bool_]:
-        return np.ones(self.size, dtype=bool)
+        mask = np.ones(self.size, dtype=bool)
+        for population, indices, positions in self._parts():
+            if population._owner.comm.size > 1:
+                mask[positions] = population._is_local_cell[indices]
+        return mask
 
     @property
     def local_size(self) -> int:
@@ -366,6 +374,8 @@ class BasePopulation:
         _check_sources(changes)
         for population, indices, name, value in changes:
             population._write(name, indices, value, population._spec.parameters)
+        for population in {id(p): p for p, *_ in changes}.values():
+            check_shared(population.definition, population._spec.parameters, population.label)
 
     def initialize(self, **initial_values: Any) -> None:
         """Set the values that state variables have at t = 0; in a simulation that has run, also their present values.
@@ -525,8 +535,8 @@ class BasePopulation:
     ) -> None:
         """Record variables ("spikes", "v" ...: a name or a list) of these cells; None stops all recording.
 
-        `sampling_interval` in ms, a multiple of the time step. `to_file`: a file that end() writes. Raises
-        RecordingError, which lists what can be recorded.
+        `sampling_interval` in ms, a multiple of the time step. `to_file`: a file that end() writes, or whose name ends
+        in .h5 or .hdf5 and that grows during the run. Raises RecordingError, which lists what can be recorded.
         """
         for population, indices, _ in self._parts():
             population._owner.require_open()
@@ -600,13 +610,15 @@ class _OnePopulation(BasePopulation):
         self, variables: Any = "all", gather: bool = True, clear: bool = False, locations: Any = None,
         annotations: Mapping[str, Any] | None = None,
     ) -> Any:
-        return self.recorder.get(variables, self._indices_or_none(), gather, clear, annotations, locations)
+        with self._root._owner.phases.times.measure("collect"):
+            return self.recorder.get(variables, self._indices_or_none(), gather, clear, annotations, locations)
 
     def write_data(
         self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False,
         annotations: Mapping[str, Any] | None = None, locations: Any = None,
     ) -> None:
-        self.recorder.write(io, variables, self._indices_or_none(), gather, clear, annotations, locations)
+        with self._root._owner.phases.times.measure("collect"):
+            self.recorder.write(io, variables, self._indices_or_none(), gather, clear, annotations, locations)
 
     def _indices_or_none(self) -> IntArray | None:
         return None if isinstance(self, Population) else self._parts()[0][1] if self._parts() else np.empty(0, int)
@@ -636,6 +648,7 @@ class Population(_OnePopulation):
         label: str | None = None,
         native: bool | None = None,
     ) -> None:
+        began = time.perf_counter()
         simulation: Simulation = self._script.simulation
         count, structure = _size_and_structure(size, structure)
         celltype = instantiate(cellclass, cellparams)
@@ -656,8 +669,11 @@ class Population(_OnePopulation):
         seed = simulation.settings.rng_seed
         definition = celltype.definition
         checked = checked_copy(celltype, _given(celltype), count)
-        states = {name: state.initial for name, state in definition.states.items()}
-        initial: dict[str, Any] = dict(states)
+        initial: dict[str, Any] = {
+            name: state.initial if isinstance(state.initial, int | float)
+            else lower_state(definition, name, state.initial, count, seed, "population", number)
+            for name, state in definition.states.items()
+        }
         computed = {n: value for n, value in (initial_values or {}).items() if is_computed(celltype, n)}
         for variable, value in (initial_values or {}).items():
             if variable not in computed:
@@ -672,12 +688,17 @@ class Population(_OnePopulation):
             initial_values=initial,
             native=(simulation.native if native is None else bool(native)) and bool(definition.source),
         )
+        for variable, state in definition.states.items():
+            if state.settable and state.starts_at and variable not in (initial_values or {}):
+                self._spec.initial_values[variable] = self._spec.parameters[state.starts_at]
+        check_shared(definition, self._spec.parameters, self.label)
         if definition.source:
             check_source(definition.source, self.label, self._spec.parameters)
         for variable, value in computed.items():
             check_computed(definition, variable, value, count, self._spec.parameters, self.label)
         self._recorder = Recorder(simulation, self)
         simulation.add_population(self, self._spec)
+        simulation.phases.times.add(("describe", "populations"), time.perf_counter() - began)
 
     @property
     def id(self) -> int:
@@ -704,6 +725,13 @@ class Population(_OnePopulation):
         everything = np.arange(self._spec.size)
         return [(self, everything, everything)]
 
+    @cached_property
+    def _is_local_cell(self) -> NDArray[np.bool_]:
+        """For each cell whether it is on this MPI rank."""
+        mask = np.zeros(self.size, dtype=bool)
+        mask[self._owner.local_cells(self._spec)] = True
+        return mask
+
     def id_to_local_index(self, id: Any) -> Any:
         """Position of cells, given by id, among those of this rank."""
         position = np.asarray(self.id_to_index(id))
@@ -716,7 +744,7 @@ class Population(_OnePopulation):
         """Change the description, and the simulation if it exists already."""
         store[name] = put(store[name], indices, value, self.size)
         # What has not been built yet takes its values from the description.
-        session = self._owner.built_session
+        session = self._owner.session_to_change
         if session is not None and len(indices):
             session.write_cells(self._spec.id, name, np.asarray(indices, dtype=np.int64), value)
 
@@ -1023,9 +1051,10 @@ class Assembly(BasePopulation):
             # What one of the populations cannot record is not recorded from the others either.
             for element in self.populations:
                 element.recorder.check(variables, element._indices_or_none(), to_file, sampling_interval, locations)
+        streamed = is_streamed(to_file)
         for element in self.populations:
-            element.record(variables, None, sampling_interval, locations)
-        if to_file is not None and not isinstance(to_file, bool):
+            element.record(variables, to_file if streamed else None, sampling_interval, locations)
+        if to_file is not None and not isinstance(to_file, bool) and not streamed:
             self._simulation.write_at_end(self, to_file, variables)
 
     def _assembly_parts(self) -> list[AssemblyPart]:
@@ -1036,15 +1065,12 @@ class Assembly(BasePopulation):
         annotations: Mapping[str, Any] | None = None, locations: Any = None,
     ) -> Any:
         refuse_locations(locations)
-        return assembly_block(
-            self._assembly_parts(),
-            self.label,
-            str(self.describe()),
-            variables,
-            gather,
-            clear,
-            {**self.annotations, **(annotations or {})},
-        )
+        parts, description = self._assembly_parts(), str(self.describe())
+        everything = {**self.annotations, **(annotations or {})}
+        if not parts:
+            return assembly_block(parts, self.label, description, variables, gather, clear, everything)
+        with self._simulation.phases.times.measure("collect"):
+            return assembly_block(parts, self.label, description, variables, gather, clear, everything)
 
     def write_data(
         self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False,

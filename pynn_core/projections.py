@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyNN import descriptions
+from pyNN.compilation.library import seconds_waited
 from pyNN.connectors import ConnectionRequest, Connections, Connector
 from pyNN.errors import (
     CapabilityError,
@@ -24,10 +26,12 @@ from pyNN.lowering import (
     check_bounds,
     check_weights,
     choose_receptor,
+    is_list_of_values,
     lower_delays,
     lower_synaptic,
 )
 from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_state_names
+from pyNN.parallel import gather_columns, rank_name, together
 from pyNN.parameters import check_range
 from pyNN.populations import ID, BasePopulation
 from pyNN.random.streams import derive_key
@@ -159,7 +163,7 @@ class Projection:
         self._owner = simulation
         self._number = len(simulation.projections)
         self._distance_cache: tuple[FloatArray, FloatArray] | None = None
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), seconds_waited()
         self._check_receptor(receptor_type)
         if native and synapse_type.definition.coupling:
             raise CapabilityError(
@@ -171,6 +175,7 @@ class Projection:
             self._spec = self._make(receptor_type)
         simulation.add_projection(self, self._spec)
         simulation.timings["connect"] += time.perf_counter() - started
+        simulation.phases.times.add_waited(("describe", "draw connections"), waited)
 
     # --- making ------------------------------------------------------------------------------------------------
 
@@ -235,7 +240,13 @@ class Projection:
             threads=simulation.settings.threads,
             projection_object=self,
             rank=simulation.comm.rank,
+            local_post=np.flatnonzero(self.post._mask_local) if self.is_shared else None,
         )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether each MPI rank has the connections onto its own cells. Electrical ones are known to all ranks."""
+        return self._owner.comm.size > 1 and not self.synapse_type.definition.coupling
 
     def connect_with(self, connector: Connector) -> Connections:
         """What a connector would connect here, as columns; the projection itself stays as it is."""
@@ -258,36 +269,67 @@ class Projection:
         return derive_key(self._owner.settings.rng_seed, "synapse", self._number, name, draw)
 
     def _make(self, receptor_type: str | None) -> ProjectionSpec:
+        comm = self._owner.comm
         with build_progress(100.0, f"connecting {self.label}", "%", self._owner.comm.rank == 0) as progress:
             request = self._request()
             request.progress = lambda fraction: progress(100.0 * fraction)
-            connections = self.connector.make(request)
+            with together(comm, f"connections of {self.label}"):
+                connections = self.connector.make(request)
         pairs = self._pairs_of(connections.pre, connections.post)
         self._pairs = pairs
         space = self.synapse_type.parameter_space
-        settings = self._owner.settings
         check_parameter_names(connections.values, self.synapse_type)
-        given = {name: connections.values.get(name, space[name]) for name in space.keys()}
-        columns: dict[str, Any] = {}
-        for name, value in given.items():
-            if name != "delay":
-                columns[name] = lower_synaptic(name, value, pairs, self._key(name))
-                self._check_range(name, columns[name])
-        delays: Any = 1
-        if "delay" in given:
-            delays = lower_delays(
-                given["delay"], pairs, self._key("delay"), settings.dt, settings.min_delay_steps,
-                settings.max_delay_steps, self.label,
-            )
+        given = {name: space[name] for name in space.keys() if name not in connections.values}
+        if any(is_list_of_values(value) for value in given.values()):
+            pairs.locate()
+        with together(comm, f"values of {self.label}"):
+            columns = self._columns(given, pairs)
+            # Values that come from the connector are those of the connections that it has made here.
+            columns |= self._columns(connections.values, self._pairs_of(connections.pre, connections.post))
+        delays = columns.pop("delay", 1)
+        table = ConnectionTable(connections.pre, connections.post, delays, columns)
         receptors = self._receptors()
-        receptor = self._receptor(receptor_type, receptors, columns["weight"])
-        if receptors or self.synapse_type.definition.coupling:
-            declared = receptors.get(receptor, _ANY_SIGN)
-            check_weights(columns["weight"], receptor, declared, self.label, self.connector.safe)
-            check_bounds(columns, declared, self.label)
+        receptor = self._receptor(receptor_type, receptors, self._survey(table))
+        with together(comm, f"weights of {self.label}"):
+            if receptors or self.synapse_type.definition.coupling:
+                declared = receptors.get(receptor, _ANY_SIGN)
+                check_weights(columns["weight"], receptor, declared, self.label, self.connector.safe)
+                check_bounds(columns, declared, self.label)
         pairs.forget()
         self._distance_cache = None
-        return self._described(receptor, ConnectionTable(connections.pre, connections.post, delays, columns))
+        return self._described(receptor, table)
+
+    def _columns(self, given: Mapping[str, Any], pairs: Pairs) -> dict[str, Any]:
+        """Values of synaptic parameters; the delay in steps."""
+        settings, columns = self._owner.settings, {}
+        for name, value in given.items():
+            if name == "delay":
+                columns[name] = lower_delays(
+                    value, pairs, self._key("delay"), settings.dt, settings.min_delay_steps,
+                    settings.max_delay_steps, self.label,
+                )
+            else:
+                columns[name] = lower_synaptic(name, value, pairs, self._key(name))
+                self._check_range(name, columns[name])
+        return columns
+
+    def _survey(self, table: ConnectionTable) -> Any:
+        """Learn how many connections all ranks have, and their delays; numbers with the signs that their weights have."""
+        weights = np.asarray(table.columns["weight"])
+        self._limits: tuple[int, int] | None = None
+        self._total = table.size
+        if not self.is_shared or self._owner.comm.parts == 1:
+            return weights
+        low, high = table.delay_limits if table.size else (0, 0)
+        signs = [weights.size > 0 and np.min(weights) < 0, weights.size > 0 and np.max(weights) > 0]
+        everyone = np.zeros((self._owner.comm.size, 5), dtype=np.int64)
+        own = np.array([table.size, low, high, *signs], dtype=np.int64)
+        self._owner.comm.share_rows(own, everyone, f"numbers of {self.label}")
+        self._total = int(everyone[:, 0].sum())
+        filled = everyone[everyone[:, 0] > 0]
+        if len(filled):
+            self._limits = int(filled[:, 1].min()), int(filled[:, 2].max())
+        return np.array([sign for sign, present in ((-1.0, filled[:, 3].any()), (1.0, filled[:, 4].any())) if present])
 
     def _check_range(self, name: str, values: Any) -> None:
         """Raise InvalidParameterValueError for values under the minimum that the synapse type declares."""
@@ -305,6 +347,7 @@ class Projection:
             receptor=receptor,
             model=self.synapse_type.definition,
             table=table,
+            limits=self._limits if table is not None else None,
             rule=rule,
         )
 
@@ -347,7 +390,8 @@ class Projection:
     # --- looking -----------------------------------------------------------------------------------------------
 
     def _pairs_of(self, pre: Any, post: Any) -> Pairs:
-        return Pairs(pre, post, self.shape, self._distances, self, self._owner.settings.threads)
+        comm = self._owner.comm if self.is_shared else None
+        return Pairs(pre, post, self.shape, self._distances, self, self._owner.settings.threads, comm)
 
     def forget_drawn(self) -> None:
         """Keep no copy of connections that are the simulator's.
@@ -383,7 +427,15 @@ class Projection:
 
     def size(self, gather: bool = True) -> int:
         """Number of connections; with ``gather=False`` those onto cells of this MPI rank."""
-        return len(self)
+        if self._owner.comm.size == 1:
+            return len(self)
+        if self.is_shared:
+            return self._total if gather else len(self)
+        return len(self) if gather else int(self.is_here().sum())
+
+    def is_here(self) -> NDArray[np.bool_]:
+        """For each connection whether it is onto a cell of this MPI rank."""
+        return self.post._mask_local[self._pairs.post]
 
     def __len__(self) -> int:
         return self._pairs.size if self._spec.table is None else self._spec.table.size
@@ -446,28 +498,40 @@ class Projection:
         `with_address` is False, and then bare numbers for a single name. format "array": an array of shape (pre,
         post) for a name, a list of arrays for a list; NaN where there is no connection; several connections of a pair
         are combined by `multiple_synapses`: 'last', 'first', 'sum', 'min' or 'max'.
+
+        Under MPI `gather` says whose connections: True, rank 0 gets all, the others those onto their own cells; "all",
+        everyone gets all; False, everyone those onto its own cells.
         """
         single = isinstance(attribute_names, str)
         names = [attribute_names] if single else list(attribute_names)
-        columns = [self._column(name) for name in names]
+        pre, post, columns = self._gathered([self._column(name) for name in names], gather)
         if format == "list":
             if with_address:
-                columns = [self._pairs.pre, self._pairs.post, *columns]
+                columns = [pre, post, *columns]
             elif single:
                 return np.asarray(columns[0]).tolist()
             return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
         if format == "array":
-            arrays = [self._as_array(np.asarray(column), multiple_synapses) for column in columns]
+            arrays = [self._as_array(pre, post, np.asarray(column), multiple_synapses) for column in columns]
             return arrays[0] if single else arrays
         raise InvalidParameterValueError(f"format must be 'list' or 'array', not {format!r}.")
 
-    def _as_array(self, column: Any, multiple_synapses: str) -> FloatArray:
+    def _gathered(self, columns: list[Any], gather: Any) -> tuple[Any, Any, list[Any]]:
+        """(pre indices, post indices, columns) of the connections that `gather` asks for."""
+        pre, post, comm = self._pairs.pre, self._pairs.post, self._owner.comm
+        if comm.size == 1:
+            return pre, post, columns
+        if not self.is_shared:
+            here = np.ones(len(pre), dtype=bool) if gather else self.is_here()
+            return pre[here], post[here], [np.asarray(column)[here] for column in columns]
+        return gather_columns(comm, pre, post, columns, gather)
+
+    def _as_array(self, pre: Any, post: Any, column: Any, multiple_synapses: str) -> FloatArray:
         if multiple_synapses not in self.MULTI_SYNAPSE_OPERATIONS:
             raise InvalidParameterValueError(
                 f"multiple_synapses must be one of {', '.join(self.MULTI_SYNAPSE_OPERATIONS)}, not "
                 f"{multiple_synapses!r}."
             )
-        pre, post = self._pairs.pre, self._pairs.post
         array = np.full(self.shape, np.nan)
         array[pre, post] = column
         if not len(pre):
@@ -500,15 +564,21 @@ class Projection:
             names = list(self.synapse_type.definition.parameters) if everything else [attribute_names]
         else:
             names = list(attribute_names)
-        target = StandardTextFile(file, mode="wb") if isinstance(file, str) else file
-        if format == "array":
-            data = np.stack([np.nan_to_num(array) for array in self.get(names, "array", gather=gather)])
-            target.write(data[0] if len(names) == 1 else np.concatenate(list(data)), {"columns": names})
-        else:
-            rows = np.array(self.get(names, format, gather=gather, with_address=with_address), dtype=float)
-            header = ["i", "j", *names] if with_address else names
-            target.write(rows.reshape(-1, len(header)), {"columns": header})
-        target.close()
+        comm = self._owner.comm
+        found = self.get(names, format, gather=gather, with_address=with_address)
+        with together(comm, f"writing of {self.label}"):
+            if gather and comm.rank != 0:
+                return
+            if not gather and comm.size > 1 and isinstance(file, str):
+                file = rank_name(file, comm.rank)
+            target = StandardTextFile(file, mode="wb") if isinstance(file, str) else file
+            if format == "array":
+                data = np.stack([np.nan_to_num(array) for array in found])
+                target.write(data[0] if len(names) == 1 else np.concatenate(list(data)), {"columns": names})
+            else:
+                header = ["i", "j", *names] if with_address else names
+                target.write(np.array(found, dtype=float).reshape(-1, len(header)), {"columns": header})
+            target.close()
 
     # --- changing ----------------------------------------------------------------------------------------------
 
@@ -522,12 +592,18 @@ class Projection:
         self._owner.require_open()
         check_parameter_names(attributes, self.synapse_type)
         draw = self._owner.next_draw()
-        changes = {name: self._lower(name, value, draw) for name, value in attributes.items()}
-        if "w_min" in changes or "w_max" in changes:
-            bounds = {name: changes[name] if name in changes else self._column(name) for name in ("w_min", "w_max")}
-            check_bounds(bounds, self._receptors()[self._spec.receptor], self.label)
+        if any(is_list_of_values(value) for value in attributes.values()):
+            self._pairs.locate()
+        with together(self._owner.comm, f"new values of {self.label}"):
+            changes = {name: self._lower(name, value, draw) for name, value in attributes.items()}
+            if "w_min" in changes or "w_max" in changes:
+                bounds = {name: changes[name] if name in changes else self._column(name) for name in ("w_min", "w_max")}
+                check_bounds(bounds, self._receptors()[self._spec.receptor], self.label)
         for name, value in changes.items():
             self._store(name, value)
+        if "delay" in changes and self._spec.table is not None:
+            self._survey(self._spec.table)
+            self._spec.limits = self._limits
 
     def _lower(self, name: str, value: Any, draw: int) -> Any:
         settings = self._owner.settings
@@ -546,7 +622,8 @@ class Projection:
     def _store(self, name: str, value: Any) -> None:
         table = self._spec.table
         # The simulator may refuse (a delay that it cannot change), so it is told first.
-        session = self._owner.built_session
+        session = self._owner.session_to_change
+        self._owner.before_change(self._spec, name)
         if session is not None or table is None:
             native = np.asarray(value) * self._owner.dt if name == "delay" else value
             self._owner.session.write_synapses(self._number, name, native)
@@ -562,7 +639,16 @@ class Projection:
         check_parameter_names([name], self.synapse_type)
         column = np.array(self._column(name), dtype=float)
         column[index] = value
-        self.set(**{name: column})
+        if not self.is_shared:
+            self.set(**{name: column})
+            return
+        # Other ranks have other connections, so this is no common operation.
+        pairs = self._pairs
+        self._pairs = self._pairs_of(pairs.pre, pairs.post)
+        try:
+            self._store(name, self._lower(name, column, 0))
+        finally:
+            self._pairs = pairs
 
     def initialize(self, **initial_values: Any) -> None:
         """Set the values that state variables of the synapses have at t = 0; after a run, also their present values.
@@ -576,10 +662,13 @@ class Projection:
         complements = {n: c for n, c in self.synapse_type.complements.items() if n in initial_values}
         check_state_names([n for n in initial_values if n not in complements], definition.name, definition)
         draw = self._owner.next_draw()
-        changes = {
-            name: lower_synaptic(name, value, self._pairs, self._key(name, draw))
-            for name, value in initial_values.items()
-        }
+        if any(is_list_of_values(value) for value in initial_values.values()):
+            self._pairs.locate()
+        with together(self._owner.comm, f"initial values of {self.label}"):
+            changes = {
+                name: lower_synaptic(name, value, self._pairs, self._key(name, draw))
+                for name, value in initial_values.items()
+            }
         for name, (state, total) in complements.items():
             value, whole = changes.pop(name), self._column(total)
             if np.any(value < 0) or np.any(value > whole) or np.any(value != np.rint(value)):
@@ -588,7 +677,7 @@ class Projection:
                     f"{self.label}."
                 )
             changes[state] = whole - value
-        session = self._owner.built_session
+        session = self._owner.session_to_change
         for name, value in changes.items():
             if session is not None:
                 session.write_synapses(self._number, name, value)
@@ -637,11 +726,15 @@ class Projection:
         ``get(format="list")``; its array annotations presynaptic_index, postsynaptic_index, presynaptic_id and
         postsynaptic_id say which they are.
         """
-        return self.recorder.get(variables, gather, clear)
+        self._owner.require_present("recorded data of synapses")
+        with self._owner.phases.times.measure("collect"):
+            return self.recorder.get(variables, gather, clear)
 
     def write_data(self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False) -> None:
         """Write what has been recorded to a file (format by extension: .nix, .h5, .nwb, .pkl, .mat) or a Neo IO."""
-        self.recorder.write(io, variables, gather, clear)
+        self._owner.require_present("recorded data of synapses")
+        with self._owner.phases.times.measure("collect"):
+            self.recorder.write(io, variables, gather, clear)
 
     def present_values(self, name: str) -> FloatArray:
         """Present values of an attribute or state, one a connection, in the order of ``get(format="list")``."""
@@ -671,8 +764,8 @@ class Projection:
             "post": self.post.describe(template=None),
             "source": None,
             "receptor_type": self.receptor_type,
-            "size": len(self),
-            "size_local": len(self),
+            "size": self.size(),
+            "size_local": self.size(gather=False),
             "connector": self.connector.describe(template=None),
             "plasticity": self.synapse_type.describe(template=None),
         }

@@ -6,17 +6,28 @@ know it, so that ``sim.Population(...)`` needs no argument for it.
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from pyNN import populations, projections, simulation
+from pyNN import neuron_group, operations, populations, projections, simulation
 from pyNN.backend import Backend
+from pyNN.checkpoint.journal import Resumption
+from pyNN.checkpoint.keeper import Keeper, remember_signals
 from pyNN.connectors import FixedProbabilityConnector
-from pyNN.errors import InvalidTimeError, NotSetUpError
+from pyNN.errors import CheckpointError, InvalidParameterValueError, InvalidTimeError, NotSetUpError
 from pyNN.lowering import steps_of
 from pyNN.populations import cells_of
+from pyNN.profiling import Profile
 from pyNN.simulation import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY, DEFAULT_TIMESTEP
 from pyNN.standardmodels.synapses import StaticSynapse
+
+_NUMBERS_OF_A_SIMULATION = 20_000
+"""What a simulation of a few cells holds, in numbers of 8 bytes; measured."""
+_NUMBERS_WORTH_COLLECTING = 500_000
+"""4 MB; collecting takes some 30 ms."""
 
 
 class _State:
@@ -74,13 +85,25 @@ class Script:
         self.backend = backend
         self.observers: list[Any] = []
         """Are told before_build(simulation) and before_close(simulation) of every simulation of this module."""
+        self.setup_defaults: dict[str, Any] = {}
+        """Options of setup() where the script says none itself, such as the seed of a parameter study."""
         self._simulation: simulation.Simulation | None = None
+        self._discarded = 0
+        """Numbers in arrays of closed simulations that may not be freed yet."""
+        self.setups = 0
+        """How many times setup() has been called."""
+        self.resumption: Resumption | None = None
+        """What `pynn run --resume` goes on from."""
+        self.checkpoint: tuple[Any, float | None] | None = None
+        """The file, and the time in s, for checkpoints of runs that name none."""
+        self._signals: list[str] | None = None
         self.state = _State(self)
         self.simulator = _Simulator(backend.title, self.state)
         self.Population = _bound(populations.Population, self)
         self.PopulationView = _bound(populations.PopulationView, self)
         self.Assembly = _bound(populations.Assembly, self)
         self.Projection = _bound(projections.Projection, self)
+        self.NeuronGroup = _bound(neuron_group.NeuronGroup, self)
 
     @property
     def simulation(self) -> simulation.Simulation:
@@ -107,16 +130,31 @@ class Script:
 
         `timestep`, `min_delay` and `max_delay` in ms; 'auto' delays are those of the network. `extra`: rng_seed (42)
         for everything random that has no generator of its own, threads (1), native (False: the network and its random
-        input are made by the core, alike on every backend), and the backend's own options. An unknown option is a
-        warning.
+        input are made by the core, alike on every backend), profile (False: True also measures what profile() cannot
+        know otherwise), and the backend's own options. An unknown option is a warning.
         """
-        options = self.setup_options(timestep, min_delay, max_delay, extra)
-        if self._simulation is not None:
-            self._simulation.close()
-            self._simulation = None
+        options = self.setup_options(timestep, min_delay, max_delay, {**self.setup_defaults, **extra})
+        self._discard()
         self._simulation = simulation.open_simulation(self.backend, **options)
         self._simulation.observers = self.observers
+        self._simulation.journal.setup = self.setups
+        if self.resumption is not None and self.resumption.setup == self.setups:
+            self._simulation.resumption = self.resumption
+        self.setups += 1
         return self._simulation.comm.rank
+
+    def _discard(self) -> None:
+        """Close the present simulation, and free what it holds before the next one needs the memory."""
+        if self._simulation is None:
+            return
+        self._simulation.close()
+        self._discarded += _NUMBERS_OF_A_SIMULATION + self._simulation.numbers_held
+        self._simulation = None
+        # Populations, recorders and projections refer to each other, so that only the garbage collector frees them. By
+        # itself it comes late: it counts objects, however large their arrays are.
+        if self._discarded > _NUMBERS_WORTH_COLLECTING:
+            gc.collect()
+            self._discarded = 0
 
     def setup_options(self, timestep: Any, min_delay: Any, max_delay: Any, extra: dict[str, Any]) -> dict[str, Any]:
         """What opens the simulation, from what a script says to setup(); for front ends that understand more."""
@@ -126,37 +164,186 @@ class Script:
         """Write the files that record(to_file=) asked for. Recorded data stay available until the next setup()."""
         self.simulation.end()
 
-    def run(self, simtime: float, callbacks: Iterable[Callable[[float], float]] | None = None) -> float:
+    def run(
+        self,
+        simtime: float,
+        callbacks: Iterable[Callable[[float], float]] | None = None,
+        checkpoint: Any = None,
+        every: float | None = None,
+        report: Any = None,
+        report_period: Any = 10000.0,
+    ) -> float:
         """Simulate for `simtime` ms and return the time then.
 
         Each callback is called with the present time (ms) at once, then at the times it returns, and at the end.
+        `report`: "text" prints how far the run is, every `report_period` (ms of wall time); or a function of the wall
+        time (s), the completed share, the start and the duration (ms).
+        `checkpoint`: a file that the state is saved in every `every` seconds of wall time (600), at the end, and on
+        SIGUSR1 and SIGTERM, of which the second then ends the process with exit code 143.
         """
         present = self.simulation
-        return self._run_to(present.current_step + steps_of(simtime, present.dt, "simtime"), callbacks)
+        target = present.current_step + steps_of(simtime, present.dt, "simtime")
+        return self._run_to(target, callbacks, report, report_period, keeper=self._keeper(checkpoint, every))
 
     run_for = run
 
-    def run_until(self, time_point: float, callbacks: Iterable[Callable[[float], float]] | None = None) -> float:
-        """Simulate until `time_point` (ms) and return the time then; InvalidTimeError if that is in the past."""
+    def run_until(
+        self,
+        time_point: float,
+        callbacks: Iterable[Callable[[float], float]] | None = None,
+        checkpoint: Any = None,
+        every: float | None = None,
+    ) -> float:
+        """Simulate until `time_point` (ms) and return the time then; InvalidTimeError if that is in the past.
+
+        `checkpoint` and `every` as for run().
+        """
         present = self.simulation
         target = steps_of(time_point, present.dt, "time_point")
         if target < present.current_step:
             raise InvalidTimeError(
                 f"run_until({time_point}): that time is past; it is {present.t} ms now. reset() goes back to 0."
             )
-        return self._run_to(target, callbacks)
+        return self._run_to(target, callbacks, keeper=self._keeper(checkpoint, every))
 
-    def _run_to(self, target: int, callbacks: Iterable[Callable[[float], float]] | None) -> float:
+    def _run_to(
+        self,
+        target: int,
+        callbacks: Iterable[Callable[[float], float]] | None,
+        report: Any = None,
+        period: Any = 1e4,
+        keeper: Keeper | None = None,
+    ) -> float:
         present = self.simulation
-        if callbacks:
-            present.run_with_callbacks(target, callbacks)
-        else:
-            present.run_to(target)
+        if isinstance(report, str) and present.comm.rank != 0:
+            report = None
+        present.schedule.begin(present.current_step, report, period, present.t, present.time_of(target))
+        present.run(target, callbacks, self._keeper(None, None) if keeper is None else keeper)
+        present.schedule.finish()
         return present.t
+
+    def _keeper(self, checkpoint: Any, every: float | None) -> Keeper | None:
+        """What writes the checkpoints of a run, if anything does."""
+        if checkpoint is None and every is not None:
+            raise InvalidParameterValueError(
+                f"run(every={every!r}) needs the file for the checkpoints: checkpoint='name.h5'."
+            )
+        if checkpoint is None:
+            if self.checkpoint is None:
+                return None
+            checkpoint, every = self.checkpoint
+        from pyNN.checkpoint.saving import require_capability
+
+        require_capability(self.simulation)
+        return Keeper(checkpoint, every, self._signals)
+
+    def write_checkpoints(self, path: Any, every: float | None = None) -> None:
+        """Have all runs that name no file themselves save their state, as run(checkpoint=path, every=every) does."""
+        from pyNN.checkpoint.saving import require_checkpoints
+
+        require_checkpoints(self.backend)
+        keeper = Keeper(path, every)
+        self.checkpoint = (keeper.path, every)
+        self._signals = remember_signals(keeper.path)
+
+    def resume(self, path: Any) -> None:
+        """Have a script that is about to run from its beginning skip what was done before a checkpoint was written."""
+        from pyNN.checkpoint.container import read
+        from pyNN.checkpoint.saving import require_checkpoints
+
+        require_checkpoints(self.backend)
+        self.resumption = Resumption(Path(os.path.abspath(path)), read(path))
+
+    def check_resumed(self) -> None:
+        """CheckpointError if the script is over and never came to the checkpoint."""
+        if self.resumption is not None and not self.resumption.is_done:
+            raise CheckpointError(
+                f"The script ended before it came to the checkpoint '{self.resumption.path}'. Only the script that "
+                "wrote a checkpoint, with the same arguments, can be resumed."
+            )
+
+    def save_state(self, path: Any) -> None:
+        """Write the whole state of the simulation, and all that is recorded, into an HDF5 file.
+
+        The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
+        the backend has no checkpoints.
+        """
+        self.simulation.save_state(path)
+
+    def restore_state(self, path: Any) -> None:
+        """Go on from what save_state() or run(checkpoint=...) wrote, bit for bit as if the simulation had not stopped.
+
+        The network must be there as it was when it began to run; what the script changed since comes from the file,
+        with everything recorded. FileFormatError for a file that is not whole, CheckpointError if it is of another
+        network or another setup(); nothing is changed then.
+        """
+        self.simulation.restore_state(path)
+
+    def stop(self) -> None:
+        """End the present run after the step in which this is called; for network operations and callbacks."""
+        self.simulation.schedule.stopping = True
+
+    def network_operation(self, *args: Any, **settings: Any) -> Any:
+        """A decorator: call the function in every step of a run, or every `dt` ms, before the states are updated.
+
+        The function takes no argument, or the time in ms. `dt` or `clock`, `when`, `order`, `name` as in
+        pyNN.operations.NetworkOperation, which it becomes.
+        """
+        if len(args) == 1 and callable(args[0]) and not settings:
+            return self._add(operations.NetworkOperation(args[0]))
+        return lambda function: self._add(operations.NetworkOperation(function, *args, **settings))
+
+    def every(self, period: Any, offset: Any = 0.0, wait: Any = 0.0) -> Any:
+        """A decorator: call f(n), n = 0, 1, ..., every `period` ms of each run, from its start + wait + offset on.
+
+        A negative offset counts from the end of the period.
+        """
+        return lambda function: self._add(operations.Every(function, period, offset, wait))
+
+    def _add(self, operation: Any) -> Any:
+        self.simulation.schedule.add(operation, self.simulation.dt)
+        return operation
+
+    def remove_operation(self, operation: Any) -> None:
+        """Do not call a network operation any more."""
+        self.simulation.schedule.remove(operation)
+
+    def callbacks_enabled(self) -> bool:
+        """Whether functions decorated with every() are called."""
+        return self.simulation.schedule.enabled
+
+    def disable_callbacks(self) -> None:
+        """Leave out the calls of functions decorated with every()."""
+        self.simulation.schedule.enabled = False
+
+    def enable_callbacks(self) -> None:
+        """Call functions decorated with every() again."""
+        self.simulation.schedule.enabled = True
+
+    def clear_all_callbacks(self) -> None:
+        """Forget all functions decorated with every()."""
+        self.simulation.schedule.clear("every")
+
+    def scheduling_summary(self) -> operations.SchedulingSummary:
+        """What is done in each time step, in order: printed a table."""
+        present = self.simulation
+        return operations.SchedulingSummary(operations.rows_of(present), present.dt)
+
+    def profiling_summary(self, show: int | None = None) -> operations.ProfilingSummary:
+        """Wall time by what it was spent on, network operations among it; `show` rows at most."""
+        present = self.simulation
+        return operations.ProfilingSummary(operations.profile_of(present), show)
 
     def reset(self, annotations: Mapping[str, Any] | None = None) -> None:
         """Back to t = 0 with initial values; the data so far become a Neo segment with these annotations."""
         self.simulation.reset(annotations)
+
+    def profile(self) -> Profile:
+        """Where the time since setup() went, phase by phase: printed a table, with the numbers as attributes.
+
+        With ``setup(profile=True)`` also by population and projection, where the simulator can tell.
+        """
+        return self.simulation.profile()
 
     def get_current_time(self) -> float:
         """The present time in ms."""

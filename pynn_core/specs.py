@@ -91,6 +91,7 @@ _TABLE_FIELDS = ("pre", "post", "delay_steps", "columns")
 class ConnectionTable:
     """Connections as columns, sorted by post, then pre. A column that is the same everywhere is a scalar.
 
+    Under MPI each rank has the connections onto its own cells; only electrical ones, which act on both ends, all.
     A backend may take the arrays over, so that they are not kept twice; they are made again whenever they are read.
     """
 
@@ -169,6 +170,8 @@ class ProjectionSpec:
     receptor: str
     model: Definition
     table: ConnectionTable | None
+    limits: tuple[int, int] | None = None
+    """The smallest and the largest delay of the connections on all MPI ranks, where `table` is only a share."""
     rule: ConnectionRule | None = None
     """Given, with `table` None, only where native=True."""
     initial_values: dict[str, float | FloatArray] = field(default_factory=dict)
@@ -231,9 +234,9 @@ class NetworkSpec:
     def _delay_limits(self) -> list[tuple[int, int]]:
         """Those of each projection that has connections with a delay, which electrical ones do not have."""
         return [
-            p.table.delay_limits
+            p.table.delay_limits if p.limits is None else p.limits
             for p in self.projections
-            if p.table is not None and p.table.size and not p.model.coupling
+            if p.table is not None and (p.table.size or p.limits) and not p.model.coupling
         ]
 
 

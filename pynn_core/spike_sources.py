@@ -72,6 +72,18 @@ def make_source(spec: PopulationSpec, settings: Settings, start_step: int) -> Sp
     return make(spec, settings, start_step)
 
 
+def source_state(source: Any) -> dict[str, Any]:
+    """What decides the future of a source besides its parameters, as plain data: see `restored_source`."""
+    return {"kind": type(source).__name__, **source.state()}
+
+
+def restored_source(spec: PopulationSpec, settings: Settings, state: Mapping[str, Any], step: int) -> SpikeSource:
+    """A source with the present parameters of a population that goes on at a step from what `source_state` gave."""
+    make: Any = {kind.__name__: kind for kind in (*_KINDS.values(), CountedPoissonSource)}[state["kind"]]
+    source: SpikeSource = make.restored(spec, settings, state, step)
+    return source
+
+
 def _sorted_spikes(steps: IntArray, cells: IntArray, size: int) -> tuple[IntArray, IntArray]:
     """The spikes in order of step, then cell."""
     if not steps.size:
@@ -119,6 +131,16 @@ class ArraySource:
         self._steps, self._cells = _sorted_spikes(steps[future], cells[future], self._size)
         self._position = 0
         self._begun = False
+
+    def state(self) -> dict[str, Any]:
+        return {"begun": self._begun}
+
+    @classmethod
+    def restored(cls, spec: PopulationSpec, settings: Settings, state: Mapping[str, Any], step: int) -> ArraySource:
+        begun = bool(state["begun"])
+        source = cls(spec, settings, step + 1 if begun else step)
+        source._begun, source._interval.at = begun, step
+        return source
 
     def _spikes(self, where: IntArray, values: Any) -> tuple[IntArray, IntArray]:
         rows = _rows(values, len(where))
@@ -183,6 +205,37 @@ class _RandomSource:
         self._interval = _Intervals(start_step)
         self._changed = False
         self._empty_buffer()
+
+    def state(self) -> dict[str, Any]:
+        kept = {"now": self._state, "buffer": self._buffer_start, "origin": self._origin}
+        return {name: state._asdict() for name, state in kept.items()} | {
+            "window": self._window, "changed": self._changed, **self._own_state()
+        }
+
+    def _own_state(self) -> dict[str, Any]:
+        """What a kind of source keeps besides."""
+        return {}
+
+    @classmethod
+    def restored(cls, spec: PopulationSpec, settings: Settings, state: Mapping[str, Any], step: int) -> Any:
+        source = cls(spec, settings, step)
+        kind = type(source._state)
+        source._state, source._buffer_start, source._origin = (
+            kind(**{**state[name], "step": int(state[name]["step"])}) for name in ("now", "buffer", "origin")
+        )
+        source._changed, source._window = bool(state["changed"]), int(state["window"])
+        source._take(state)
+        source._empty_buffer()
+        if not source._changed and source._buffer_start.step < source._state.step:
+            # The spikes that are worked out already come out again, as they do after every change of a parameter.
+            _, steps, cells = source._generate(source._buffer_start, source._state.step)
+            source._steps, source._cells = _sorted_spikes(steps, cells, source._size)
+            source._position = int(np.searchsorted(source._steps, step, side="right"))
+        source._interval.at = step
+        return source
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        """Take over what `_own_state` gave."""
 
     def _own(self, value: Any) -> Any:
         """The values of a parameter as they can be changed cell by cell."""
@@ -283,6 +336,12 @@ class _HomogeneousSource(_RandomSource):
         self._state = _State(start_step, zero, np.zeros(self._size, dtype=np.int64), zero)
         self._age = zero
         self._resume(start_step)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"hazard": self._hazard, "age": self._age}
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        self._hazard, self._age = np.array(state["hazard"]), np.array(state["age"])
 
     @property
     def _rate(self) -> FloatArray:
@@ -424,6 +483,15 @@ class CountedPoissonSource:
         check_source(spec.model.source, self._label, self._parameters)
         self._interval = _Intervals(start_step)
         self._tables: tuple[int, int, NDArray[np.int64], NDArray[np.int32]] | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def restored(
+        cls, spec: PopulationSpec, settings: Settings, state: Mapping[str, Any], step: int
+    ) -> CountedPoissonSource:
+        return cls(spec, settings, step)
 
     def skip(self, from_step: int, to_step: int) -> None:
         """Go on to a step; nobody wants a list of the spikes until then."""

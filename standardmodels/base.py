@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,7 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
         else:
             spec = injection[1]
             spec.cells = np.concatenate([spec.cells, ids])
-        simulation.inject(spec)
+        simulation.inject(spec, self)
 
     def set_parameters(self, copy: bool = True, **parameters: Any) -> None:
         """Change parameters; a running simulation takes them over from the next time step."""
@@ -133,6 +133,13 @@ class StandardCurrentSource(StandardModelType, BaseCurrentSource):
             spec.parameters = before
             raise
         simulation.inject(spec)
+
+    def take_values(self, values: Mapping[str, Any]) -> None:
+        """Have the parameters that the description of a network has, without telling the simulation."""
+        plain = {name: list(value[0]) if isinstance(value, Ragged) else float(value) for name, value in values.items()}
+        space = ParameterSpace(self.parameter_space.as_dict(), self.get_schema(), shape=None, component=type(self))
+        space.update(**plain)
+        object.__setattr__(self, "parameter_space", space)
 
     def get_parameters(self) -> dict[str, Any]:
         """All parameters by name."""

@@ -62,7 +62,9 @@ class MockBackend:
         threads=True,
         mpi=True,
         equations=True,
+        streaming=True,
         missing={
+            "save_state, restore_state, run(checkpoint=)": "a dry run has no state to save.",
             "dynamics": "a dry run: membrane potentials stay at their initial values and cells never spike",
             "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
         },
@@ -208,6 +210,11 @@ class MockSession:
         if not kept.rows:
             return np.empty((0, len(kept.spec.cells)))
         return np.repeat(np.array(kept.rows), kept.counts, axis=0)
+
+    def take(self, recording: int) -> Spikes | FloatArray:
+        kept, taken = self._recording(recording), self.collect(recording)
+        kept.forget(kept.next_step)
+        return taken
 
     def clear(self, recording: int) -> None:
         kept = self._recording(recording)

@@ -20,6 +20,8 @@ run = script.run
 run_for = script.run_for
 run_until = script.run_until
 reset = script.reset
+save_state = script.save_state
+restore_state = script.restore_state
 get_current_time = script.get_current_time
 get_time_step = script.get_time_step
 get_min_delay = script.get_min_delay
@@ -27,6 +29,7 @@ get_max_delay = script.get_max_delay
 num_processes = script.num_processes
 rank = script.rank
 list_standard_models = script.list_standard_models
+profile = script.profile
 create = script.create
 connect = script.connect
 set = script.set
@@ -40,6 +43,16 @@ Population = script.Population
 PopulationView = script.PopulationView
 Assembly = script.Assembly
 Projection = script.Projection
+NeuronGroup = script.NeuronGroup
+network_operation = script.network_operation
+every = script.every
+stop = script.stop
+callbacks_enabled = script.callbacks_enabled
+disable_callbacks = script.disable_callbacks
+enable_callbacks = script.enable_callbacks
+clear_all_callbacks = script.clear_all_callbacks
+scheduling_summary = script.scheduling_summary
+profiling_summary = script.profiling_summary
 
 
 def __getattr__(name: str) -> object:

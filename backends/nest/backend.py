@@ -9,6 +9,7 @@ from pyNN.backend import Capabilities, Option, Settings
 from pyNN.errors import CapabilityError
 from pyNN.nest import checks, composed, devices, models, natives, synapses, versions
 from pyNN.nest.models import RULES
+from pyNN.nest.ranks import placement
 from pyNN.nest.session import NestSession
 from pyNN.parallel import Communicator
 from pyNN.specs import NetworkSpec
@@ -49,13 +50,20 @@ class NestBackend:
             "verbosity": Option("fatal", "which messages of NEST's own are printed", versions.VERBOSITIES),
         },
         exclusive=True,
+        equations=True,
         threads=True,
-        mpi=False,
+        mpi=True,
+        placement=placement,
         native_rules=RULES,
         native_sources=("SpikeSourcePoisson",),
         smaller_delay_after_run=False,
+        streaming=True,
         missing={
-            "mpi": "NEST from PyPI is built without MPI, and its connections by array work in a single process only.",
+            "several MPI ranks with NEST from PyPI": "it has no MPI; docs/nest-mpi.md says how to build one that has.",
+            "the same random numbers of NEST on any number of MPI ranks": "with native=True NEST draws connections and "
+            "spikes itself, from streams of which each rank and thread has its own.",
+            "save_state, restore_state, run(checkpoint=)": "NEST gives out neither spikes that are under way nor the "
+            "state of its random generators, and takes neither back.",
             "smaller_delay_after_run": "NEST fixes the range of delays at the first run; say "
             "setup(min_delay=..., max_delay=...).",
             "initial isyn_exc, isyn_inh": "iaf_psc_exp and iaf_psc_alpha start without synaptic current.",
@@ -83,6 +91,9 @@ class NestBackend:
             "tau_psc equal to tau_rec": "tsodyks_synapse divides by the difference; they are kept 1e-7 of it apart.",
             "initial u": "tsodyks_synapse lets it decay from NEST's own time 0 on, so that values next to 1 are not "
             "possible; in quantal_stp_synapse it does not decay before the first spike, and all sites are full then.",
+            "cell types in equations": "they need NESTML and a C++ compiler (docs/nestml.md), must be known before "
+            "NEST has cells, and have random numbers of NEST's; tables of values over time and parameters that are "
+            "arrays are not possible.",
             "gap junctions": f"only between cells of {' and '.join(synapses.GAP_JUNCTION_MODELS)} (native_cell_type).",
             "drawn release of the last min_delay": "the sites that have released are known once NEST has delivered "
             "the spikes.",
@@ -125,18 +136,13 @@ class NestBackend:
             raise CapabilityError("NEST cannot build this network: " + " ".join(problems))
 
     def open(self, settings: Settings, comm: Communicator) -> NestSession:
-        """A new session; CapabilityError while another one is open, or with several MPI processes."""
-        if comm.size > 1:
-            raise CapabilityError(
-                f"NEST runs in a single process here, but {comm.size} were started. {self.capabilities.missing['mpi']} "
-                "Start the script with python and use setup(threads=...)."
-            )
+        """A new session, or this MPI rank's part of one; CapabilityError while another one is open."""
         if self._session is not None and not self._session.closed:
             raise CapabilityError(
                 "NEST holds one simulation a process, and one is open. End it with end() and setup(), or use a second "
                 "process."
             )
-        self._session = NestSession(self.check, versions.load_nest(), settings)
+        self._session = NestSession(self.check, versions.load_nest(), settings, comm)
         return self._session
 
     def versions(self) -> dict[str, str]:

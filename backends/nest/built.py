@@ -60,8 +60,8 @@ class Built:
     """Whether the label of each connection is its row in the table."""
     since: int = -1
     """The step at which it was made; -1: before the first run."""
-    mirror: Built | None = None
-    """The same connections in the other direction, for synapses that work in both."""
+    shares: list[tuple[Built, IntArray | None]] = field(default_factory=list)
+    """For synapses that work in both directions, what is in NEST here of each: its rows of the table (None: all)."""
     members: list[Any] | None = None
     """NEST's connections as they follow one another there, ..."""
     order: IntArray | None = None

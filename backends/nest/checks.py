@@ -10,7 +10,7 @@ import numpy as np
 from pyNN.backend import Settings
 from pyNN.errors import CapabilityError, NoModelAvailableError
 from pyNN.models import Definition
-from pyNN.nest import composed, models, natives, synapses
+from pyNN.nest import composed, models, natives, nestml_models, synapses
 from pyNN.specs import PopulationSpec, ProjectionSpec, Ragged
 from pyNN.translation import Translation, Values
 
@@ -28,9 +28,22 @@ def table_of(model: Definition, available: Mapping[str, Translation]) -> Transla
     if model.name.startswith(natives.PREFIX):
         return natives.native_table(model)
     if model.components:
-        return composed.composed_table(model)
+        return _composed(model)
+    if (model.own or model.name not in available) and nestml_models.has_equations(model):
+        return nestml_models.table(model)
     require(model, available, "cell type")
     return available[model.name]
+
+
+def _composed(model: Definition) -> Translation:
+    """NEST's own model where it has one with such receptors, otherwise one made of the equations."""
+    try:
+        return composed.composed_table(model)
+    except NoModelAvailableError as error:
+        try:
+            return nestml_models.table(model)
+        except NoModelAvailableError as other:
+            raise NoModelAvailableError(f"{error} {other}") from error
 
 
 def require(model: Definition, available: Mapping[str, Any], kind: str) -> None:

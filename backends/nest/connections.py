@@ -14,6 +14,7 @@ from pyNN.errors import CapabilityError, NonExistentParameterError
 from pyNN.nest import plasticity, versions
 from pyNN.nest.built import Built, Selection, check_signs
 from pyNN.nest.lookup import Lookup
+from pyNN.nest.ranks import Ranks
 from pyNN.nest.synapses import SMALLEST_WEIGHT
 from pyNN.nest.taps import Taps
 from pyNN.specs import ConnectionTable, FloatArray, IntArray
@@ -30,9 +31,10 @@ _NO_TRACE = 1e-9
 class ConnectionStore:
     """Makes, reads and changes connections."""
 
-    def __init__(self, nest: Any, clock: Any, taps: Taps, threads: int) -> None:
+    def __init__(self, nest: Any, clock: Any, taps: Taps, threads: int, ranks: Ranks) -> None:
         self._nest = nest
         self._clock = clock
+        self._ranks = ranks
         self._dt = clock.dt
         self._built: dict[int, Built] = {}
         self._models = 0
@@ -44,6 +46,8 @@ class ConnectionStore:
         self._lookup = Lookup(nest, clock.dt, threads)
         self.spiking_nodes: IntArray = np.empty(0, dtype=np.int64)
         """Node ids of all presynaptic cells."""
+        self._senders: IntArray = np.empty(0, dtype=np.int64)
+        """Node ids of those that have connections onto cells of this MPI rank."""
 
     @property
     def epoch(self) -> int:
@@ -113,7 +117,10 @@ class ConnectionStore:
                 )
 
     def taken(self, without: int | None = None) -> dict[int, float]:
-        """Id of a cell -> time constant of the postsynaptic trace that projections (but one) have asked for."""
+        """Id of a cell -> time constant of the postsynaptic trace that projections (but one) have asked for.
+
+        Only cells of this MPI rank are known, or cells onto which NEST draws connections.
+        """
         found: dict[int, float] = {}
         for projection, taus in self._taus.items():
             if projection != without:
@@ -128,12 +135,11 @@ class ConnectionStore:
         built.since = self._clock.now if self._led_in else -1
         if built.spec.table is None:
             self._connect_by_rule(built)
-        elif built.spec.table.size:
-            self._connect_table(built)
         else:
-            built.pre, built.post = built.spec.table.pre, built.spec.table.post
-            built.columns = dict(built.spec.table.columns)
+            self._connect_table(built)
         if self._led_in:
+            # What is looked up now is looked up on some ranks only.
+            self._ranks.settle()
             self._initialize(built)
 
     def _connect_table(self, built: Built) -> None:
@@ -143,16 +149,23 @@ class ConnectionStore:
         # The table changes when a script sets values; these are the ones in NEST until `write`.
         built.columns = dict(table.columns)
         check_signs(built, built.columns["weight"])
+        parallel = False
         if built.synapse.changing or built.synapse.rows:
             pairs = table.pre.astype(np.int64) * (len(built.spec.post) + 1) + table.post
-            built.numbered = len(np.unique(pairs)) < table.size
-        self._connect_rows(built, self._native_columns(built))
+            parallel = len(np.unique(pairs)) < table.size
+        if built.synapse.symmetric:
+            self._connect_both_ways(built)
+            return
+        built.numbered, largest = (int(n) for n in self._ranks.largest(parallel, table.size))
+        if largest:
+            self._connect_rows(built, self._native_columns(built), largest)
+        if not table.size:
+            return
+        self._senders = np.union1d(self._senders, built.pre_nodes[np.unique(built.pre)])
         if built.synapse.trace:
             self._set_taus(built, built.columns[built.synapse.trace])
         if built.followed:
             self._follow(built, built.pre_nodes[np.unique(built.pre)], built.post_nodes[np.unique(built.post)])
-        if built.synapse.symmetric:
-            self._connect_mirror(built)
 
     def _native_columns(self, built: Built) -> dict[str, Any]:
         table = built.spec.table
@@ -166,11 +179,14 @@ class ConnectionStore:
             native["receptor_type"] = np.asarray(port, dtype=np.int64)
         return native
 
-    def _connect_rows(self, built: Built, native: dict[str, Any]) -> None:
-        """Make all connections, in the order of their sources, in which NEST will want to have them."""
+    def _connect_rows(self, built: Built, native: dict[str, Any], largest: int) -> None:
+        """Make all connections, in the order of their sources, in which NEST will want to have them.
+
+        `largest`: the number of connections on the MPI rank that has the most.
+        """
         assert built.pre is not None
         built.made = _sorted_by(built.pre_nodes[built.pre])
-        for start in range(0, len(built.made), versions.MAX_CONNECTIONS):
+        for start in range(0, largest, versions.MAX_CONNECTIONS):
             self._connect_block(built, built.made[start : start + versions.MAX_CONNECTIONS], native)
 
     def _follow(self, built: Built, pre: IntArray, post: IntArray) -> None:
@@ -193,17 +209,23 @@ class ConnectionStore:
                 )
         self._log.watch(pre, post)
 
-    def _connect_mirror(self, built: Built) -> None:
-        table = built.spec.table
-        assert table is not None
-        swapped = ConnectionTable(table.post, table.pre, table.delay_steps, dict(table.columns))
-        spec = replace(built.spec, pre=built.spec.post, post=built.spec.pre, table=swapped)
-        one_way = replace(built.synapse, symmetric=False)
-        factors = built.weight_factors if isinstance(built.weight_factors, float) else 1.0
-        mirror = Built(spec, one_way, built.post_nodes, built.pre_nodes, factors, built.sign)
-        mirror.pre, mirror.post, mirror.columns = swapped.pre, swapped.post, dict(built.columns)
-        self._connect_rows(mirror, {"weight": mirror.native_weights(mirror.columns["weight"])})
-        built.mirror = mirror
+    def _connect_both_ways(self, built: Built) -> None:
+        """Make a connection in each direction. All MPI ranks know the whole table; each has what is onto its cells."""
+        table, spec = built.spec.table, built.spec
+        assert table is not None and isinstance(built.weight_factors, float)
+        forth = (table.pre, table.post, built.pre_nodes, built.post_nodes, spec.pre, spec.post)
+        back = (table.post, table.pre, built.post_nodes, built.pre_nodes, spec.post, spec.pre)
+        for pre, post, pre_nodes, post_nodes, pre_ids, post_ids in (forth, back):
+            rows = np.flatnonzero(self._ranks.here(post_nodes[post])) if self._ranks.several else None
+            columns = {name: _rows(value, rows) for name, value in built.columns.items()}
+            part = ConnectionTable(_rows(pre, rows), _rows(post, rows), _rows(table.delay_steps, rows), columns)
+            one_way = replace(spec, pre=pre_ids, post=post_ids, table=part)
+            share = Built(one_way, built.synapse, pre_nodes, post_nodes, built.weight_factors, built.sign)
+            share.pre, share.post, share.columns = part.pre, part.post, dict(columns)
+            (largest,) = self._ranks.largest(part.size)
+            if largest:
+                self._connect_rows(share, self._native_columns(share), int(largest))
+            built.shares.append((share, rows))
 
     def _set_taus(self, built: Built, values: Any) -> None:
         assert built.post is not None
@@ -234,12 +256,15 @@ class ConnectionStore:
             spec["synapse_label"] = rows
         elif selection.label is not None:
             spec["synapse_label"] = np.full(len(rows), selection.label)
+        built.selections.append(selection)
+        if not len(rows):
+            self._ranks.connect_nothing()
+            return
         if defaults:
             self._nest.SetDefaults(selection.synapse_model, defaults)
         self._nest.Connect(
             built.pre_nodes[built.pre[rows]], built.post_nodes[built.post[rows]], "one_to_one", syn_spec=spec
         )
-        built.selections.append(selection)
 
     def _new_model(self, built: Built, own: bool) -> Selection:
         native = built.synapse.native
@@ -285,12 +310,17 @@ class ConnectionStore:
         post = self._nest.NodeCollection(built.post_nodes)
         self._nest.Connect(pre, post, conn_spec, syn_spec)
         built.selections.append(selection)
+        self._senders = np.union1d(self._senders, built.pre_nodes)
         if built.followed:
-            self._follow(built, built.pre_nodes, built.post_nodes)
+            self._follow(built, built.pre_nodes, built.post_nodes[self._ranks.here(built.post_nodes)])
         if built.synapse.trace:
             tau = float(spec.rule.values[built.synapse.trace])
             self._taus[spec.id] = dict.fromkeys(spec.post.tolist(), tau)
             versions.set_nodes(post, {"tau_minus": tau})
+
+    def heard(self, nodes: IntArray, taps: Taps) -> Any:
+        """Which of these nodes have connections onto cells of this MPI rank, or onto a recorder of the session."""
+        return np.isin(nodes, self._senders) | np.isin(nodes, taps.nodes)
 
     # --- time --------------------------------------------------------------------------------------------------
 
@@ -476,10 +506,12 @@ class ConnectionStore:
         else:
             native = self._plain_changes(built, columns, changes)
         # Rows are told apart by the weights that NEST has, so they are found before these change.
-        self._lookup.set(built, native)
-        if built.mirror is not None:
-            self._lookup.set(built.mirror, native)
-            built.mirror.columns.update(changes)
+        if built.synapse.symmetric:
+            for share, rows in built.shares:
+                self._lookup.set(share, {name: _rows(value, rows) for name, value in native.items()})
+                share.columns.update({name: _rows(value, rows) for name, value in changes.items()})
+        else:
+            self._lookup.set(built, native)
         built.columns = columns
         if built.synapse.trace in changes:
             self._set_taus(built, changes[built.synapse.trace])
@@ -566,6 +598,11 @@ class ConnectionStore:
                 static &= ~chosen
                 varying[model] = {name: values[chosen] for name, values in columns.items()}
         return {name: values[static] for name, values in columns.items()}, varying
+
+
+def _rows(values: Any, rows: IntArray | None) -> Any:
+    """What belongs to some rows of a table, or to all."""
+    return values if rows is None or np.ndim(values) == 0 else np.asarray(values)[rows]
 
 
 def _sorted_by(nodes: IntArray) -> IntArray:

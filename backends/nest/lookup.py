@@ -71,6 +71,8 @@ class Lookup:
             assert built.post is not None
             for name in {"weight", "Wmax"} & set(single):
                 several[name] = np.full(len(built.post), single.pop(name))
+        if built.made is not None and not len(built.made):
+            return
         if several:
             order = self.order(built)
             several = {name: _scattered(values, order) for name, values in several.items()}

@@ -64,7 +64,11 @@ def native_model(name: str) -> NativeModel:
     settable = {
         key: value
         for key, value in defaults.items()
-        if key not in _BOOKKEEPING and _is_numeric(value) and _can_be_set(nest, name, key, value)
+        # What begins with two underscores NESTML computes for itself.
+        if key not in _BOOKKEEPING
+        and not key.startswith("__")
+        and _is_numeric(value)
+        and _can_be_set(nest, name, key, value)
     }
     scalars = {k: v for k, v in defaults.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
     numbered = [p for p in _PORT_PARAMETERS if isinstance(settable.get(p), np.ndarray)]

@@ -14,6 +14,7 @@ import numpy as np
 from pyNN.backend import Spikes
 from pyNN.errors import InternalError
 from pyNN.nest import versions
+from pyNN.nest.ranks import Ranks
 from pyNN.specs import FloatArray, IntArray
 
 PIECE = 200_000
@@ -57,6 +58,12 @@ class SourceRecording:
         self._cells = [np.concatenate(self._cells).astype(np.int64)]
         return Spikes(self._steps[0], self._cells[0])
 
+    def take(self) -> Spikes:
+        """All spikes, which are forgotten."""
+        taken = self.collect()
+        self.clear()
+        return taken
+
     def clear(self) -> None:
         self._steps, self._cells = [], []
 
@@ -67,16 +74,21 @@ class SourceRecording:
 class SpikeRecording:
     """Spikes of cells, by a spike_recorder."""
 
-    def __init__(self, nest: Any, clock: Clock, nodes: IntArray, cells: IntArray, precise: bool) -> None:
+    def __init__(
+        self, nest: Any, clock: Clock, ranks: Ranks, nodes: IntArray, cells: IntArray, precise: bool
+    ) -> None:
         self._nest = nest
         self._clock = clock
         self._precise = precise
         self._cells = cells
         self._nodes = nodes[cells]
-        self._device = nest.Create("spike_recorder") if len(cells) else None
-        if self._device is not None:
+        # Other ranks may have cells where this one has none, and all of them make the same nodes.
+        self._device = nest.Create("spike_recorder") if len(cells) or ranks.several else None
+        if len(cells):
             spec = {"delay": clock.lag * clock.dt, "synapse_model": "static_synapse"}
             nest.Connect(nest.NodeCollection(self._nodes), self._device, syn_spec=spec)
+        else:
+            ranks.connect_nothing()
         self._stored: list[tuple[FloatArray, IntArray]] = []
 
     def _pull(self) -> None:
@@ -101,6 +113,12 @@ class SpikeRecording:
         offsets = ((steps - in_steps) * self._clock.dt).clip(min=0.0)[order] if self._precise else None
         return Spikes(steps[order], cells[order], offsets)
 
+    def take(self) -> Spikes:
+        """All spikes, which are forgotten."""
+        taken = self.collect()
+        self._stored = []
+        return taken
+
     def clear(self) -> None:
         self._stored = []
         if self._device is not None:
@@ -119,6 +137,7 @@ class StateRecording:
         self,
         nest: Any,
         clock: Clock,
+        ranks: Ranks,
         nodes: IntArray,
         cells: IntArray,
         native: str | None,
@@ -128,6 +147,7 @@ class StateRecording:
     ) -> None:
         self._nest = nest
         self._clock = clock
+        self._ranks = ranks
         self._cells = cells
         self._nodes = nodes[cells]
         self._native = native
@@ -139,11 +159,16 @@ class StateRecording:
 
     def _begin(self) -> None:
         self._start = self._pulled = self._clock.now
+        self._first_seen = 1
+        """The first row that a multimeter is asked for."""
+        self._forget()
+        self.sample()
+        if not self.polled and (len(self._cells) or self._ranks.several):
+            self._device = self._connect()
+
+    def _forget(self) -> None:
         self._values = np.empty((16, len(self._cells)))
         self._filled = np.zeros(16, dtype=bool)
-        self.sample()
-        if len(self._cells) and not self.polled:
-            self._device = self._connect()
 
     def _connect(self) -> Any:
         clock, nest = self._clock, self._nest
@@ -151,7 +176,10 @@ class StateRecording:
         parameters = {"interval": self._every * clock.dt, "offset": phase * clock.dt, "record_from": [self._native]}
         device = nest.Create("multimeter", params=parameters)
         spec = {"delay": clock.lag * clock.dt, "synapse_model": "static_synapse"}
-        nest.Connect(device, nest.NodeCollection(self._nodes), syn_spec=spec)
+        if len(self._cells):
+            nest.Connect(device, nest.NodeCollection(self._nodes), syn_spec=spec)
+        else:
+            self._ranks.connect_nothing()
         return device
 
     @property
@@ -166,7 +194,7 @@ class StateRecording:
 
     def sample(self) -> None:
         """Take the sample of the present step from the cells."""
-        values = self._read(self._cells) if len(self._cells) else 0.0
+        values = self._read(self._cells)
         row, between = divmod(self._clock.now - self._start, self._every)
         if not between:
             self._reserve(row + 1)
@@ -201,11 +229,11 @@ class StateRecording:
         if whole and bool((times.reshape(-1, n) == times[::n, np.newaxis]).all()):
             # One thread hands out all cells of a step, in their order, before those of the next step.
             rows = self._rows(times[::n])
-            keep = rows > 0
+            keep = rows >= self._first_seen
             rows, columns, values = rows[keep], slice(None), found.reshape(-1, n)[keep]
         else:
             rows = self._rows(times)
-            keep = rows > 0
+            keep = rows >= self._first_seen
             rows, columns = rows[keep], np.searchsorted(self._nodes, senders.astype(np.int64)[keep])
             values = found[keep]
         if rows.size:
@@ -239,6 +267,16 @@ class StateRecording:
                 f"(step {self._clock.now}, smallest delay {self._clock.lag} steps)."
             )
         return self._values[:n].copy()
+
+    def take(self) -> FloatArray:
+        """All samples of the steps that have been simulated, which are forgotten."""
+        if self._clock.now == self._start:
+            return np.empty((0, len(self._cells)))
+        taken = self.collect()
+        self._start += len(taken) * self._every
+        self._first_seen = 0
+        self._forget()
+        return taken
 
     def clear(self) -> None:
         # What NEST still holds of the past must not be taken for new samples, so the recorder is a new one.

@@ -21,7 +21,9 @@ from pyNN.backend import Settings, Spikes
 from pyNN.errors import CapabilityError, NonExistentParameterError, SimulatorError
 from pyNN.lowering import put
 from pyNN.models import Definition
-from pyNN.nest import checks, devices, models, natives, recorders, synapses, versions
+from pyNN.nest import checks, devices, models, natives, nestml_models, recorders, synapses, versions
+from pyNN.nest.ranks import Ranks
+from pyNN.parallel import Communicator, together
 from pyNN.random.streams import derive_key
 from pyNN.specs import (
     CurrentSpec,
@@ -51,6 +53,10 @@ class _Cells:
     """NodeCollection; None for a population without cells."""
     ids: IntArray
     """Node ids."""
+    own: IntArray
+    """Indices of the cells that are on this MPI rank."""
+    own_nodes: Any
+    """These cells in NEST; None if there are none."""
     values: dict[str, Any]
     """Present values of the standard parameters: numbers or arrays."""
     source: Any = None
@@ -73,7 +79,9 @@ class _Cells:
 class NestSession:
     """One simulation in NEST; see pyNN.backend.Session."""
 
-    def __init__(self, check: Callable[[NetworkSpec, Settings], None], nest: Any, settings: Settings) -> None:
+    def __init__(
+        self, check: Callable[[NetworkSpec, Settings], None], nest: Any, settings: Settings, comm: Communicator
+    ) -> None:
         from pyNN.nest.connections import ConnectionStore
         from pyNN.nest.injection import Injection
         from pyNN.nest.taps import Taps
@@ -101,22 +109,26 @@ class NestSession:
         self._changes: dict[int, dict[str, Any]] = {}
         """Synaptic attributes by projection that are to be set as soon as NEST has delivered the spikes sent so far."""
         self._changed_at = 0
-        self._taps = Taps(nest, self)
-        self._connections = ConnectionStore(nest, self, self._taps, settings.threads)
+        self._ranks = Ranks(nest, comm)
+        self._taps = Taps(nest, self, self._ranks)
+        self._connections = ConnectionStore(nest, self, self._taps, settings.threads, self._ranks)
         self._injection = Injection(nest, settings)
         self._devices = devices.Devices(nest, self)
         seed = _kernel_seed(settings.rng_seed, "network")
         with versions.reporting(nest, "setting up"):
             verbosity = settings.options.get("verbosity", "fatal")
             versions.reset_kernel(nest, settings.dt, settings.threads, seed, verbosity)
+            self._ranks.begin()
+        nestml_models.load_again()
 
     # --- building ----------------------------------------------------------------------------------------------
 
     def build(self, part: NetworkSpec) -> None:
         """Create what is new; nothing is created if NEST cannot do some of it."""
         self._require_usable()
-        self._check(part, self._settings)
-        self._check_in_context(part)
+        with together(self._ranks.comm, "check of the network"):
+            self._check(part, self._settings)
+            self._check_in_context(part)
         try:
             with versions.reporting(self._nest, "building the network"):
                 for population in part.populations:
@@ -127,6 +139,8 @@ class NestSession:
                     self._write_current(current)
                 for recording in part.recordings:
                     self._record(recording)
+                self._taps.meet()
+                self._ranks.settle()
         except SimulatorError as error:
             # NEST cannot delete nodes, so a half-built network is of no further use.
             self._failed = str(error)
@@ -186,14 +200,18 @@ class NestSession:
 
     def _create(self, spec: PopulationSpec) -> None:
         table = checks.table_of(spec.model, self._tables)
-        cells = _Cells(spec, table, None, np.empty(0, dtype=np.int64), dict(spec.parameters))
+        nobody: IntArray = np.empty(0, dtype=np.int64)
+        cells = _Cells(spec, table, None, nobody, nobody, None, dict(spec.parameters))
         if spec.size:
+            self._ranks.align(spec.first_id)
             cells.nodes = self._nest.Create(models.RELAY if cells.native else table.native, spec.size)
-            if not spec.is_source and not cells.native:
-                parameters = self._native_values(cells, None) | self._native_states(cells)
-                _set(cells.nodes, dict(table.constants) | parameters, spec.size)
             first = cells.nodes[:1].tolist()[0]
             cells.ids = np.arange(first, first + spec.size, dtype=np.int64)
+            cells.own = np.flatnonzero(self._ranks.here(cells.ids))
+            cells.own_nodes = self._ranks.own(cells.nodes, first)
+            if not spec.is_source and not cells.native:
+                parameters = self._native_values(cells, None) | self._native_states(cells)
+                _set_cells(cells, dict(table.constants) | parameters)
         if cells.played:
             from pyNN.spike_sources import make_source
 
@@ -232,12 +250,17 @@ class NestSession:
         return table.native_parameters(model, {**values, table.injected: total}, [table.injected])
 
     def _native_states(self, cells: _Cells) -> dict[str, Any]:
-        return {
+        initial = {
             row.native: np.asarray(cells.spec.initial_values[row.name])
             * cells.table.state_factor(cells.spec.model, row.name)
             for row in cells.table.states
             if row.native and row.settable
         }
+        if isinstance(cells.table, nestml_models.EquationTable):
+            initial |= cells.table.initial_states(
+                cells.values, cells.spec.initial_values, cells.spec.size, self.now
+            )
+        return initial
 
     def _describe(self, spec: ProjectionSpec, populations: list[PopulationSpec]) -> Any:
         from pyNN.nest.built import Built
@@ -315,6 +338,7 @@ class NestSession:
             cells.recordings.append(recording)
             self._recordings[spec.id] = recording
         elif self._led_in:
+            self._ranks.settle()
             self._recordings[spec.id] = self._make_recording(spec, self._reader(spec))
         else:
             self._pending_recordings[spec.id] = spec
@@ -326,10 +350,11 @@ class NestSession:
         chosen = np.asarray(spec.cells, dtype=np.int64)
         if spec.variable == "spikes":
             precise = not cells.table.grid
-            return SpikeRecording(self._nest, self, cells.ids, chosen, precise)
+            return SpikeRecording(self._nest, self, self._ranks, cells.ids, chosen, precise)
         state = cells.table.state(spec.variable)
         scale = 1.0 / cells.table.state_factor(cells.spec.model, spec.variable)
-        return StateRecording(self._nest, self, cells.ids, chosen, state.recorded, scale, spec.every_steps, read)
+        every = spec.every_steps
+        return StateRecording(self._nest, self, self._ranks, cells.ids, chosen, state.recorded, scale, every, read)
 
     def _reader(self, spec: RecordingSpec) -> Callable[[IntArray], FloatArray]:
         """What gives the present value of a recorded variable."""
@@ -374,7 +399,7 @@ class NestSession:
             if not self._started and steps > 0:
                 self._start()
             while self.now < stop:
-                with _deferred_interrupt():
+                with _deferred_interrupt(self._ranks):
                     self._advance_window(min(stop, self.now + self._window()))
 
     def _window(self) -> int:
@@ -385,7 +410,7 @@ class NestSession:
             for spec in self._pending_recordings.values()
             if spec.variable != "spikes"
         ]
-        heaviest = max([*begun, *waiting], default=0.0)
+        heaviest = self._ranks.largest(max([*begun, *waiting], default=0.0))[0]
         return max(self.lag, min(_WINDOW_STEPS, int(recorders.PIECE / heaviest) if heaviest else _WINDOW_STEPS))
 
     def _start(self) -> None:
@@ -395,7 +420,7 @@ class NestSession:
         nest.rng_seed = _kernel_seed(self._settings.rng_seed, "run", self._settings.trial)
         bounds = [self._settings.min_delay_steps, self._settings.max_delay_steps]
         asked = [steps for steps in bounds if steps is not None]
-        if not nest.num_connections and not asked:
+        if not asked and not self._ranks.largest(nest.num_connections)[0]:
             asked = [1]
         if asked:
             # NEST takes the range of delays from the connections that exist; these two are for that only.
@@ -414,16 +439,19 @@ class NestSession:
 
     def _lead_in(self) -> None:
         """Let NEST's clock run while the cells stand still."""
+        self._ranks.settle()
         dynamic = [
-            c.nodes
+            c.own_nodes
             for c in self._populations.values()
-            if c.nodes is not None and not c.spec.is_source and not c.native
+            if c.own_nodes is not None and not c.spec.is_source and not c.native
         ]
         for nodes in dynamic:
             versions.set_nodes(nodes, {"frozen": True})
         # Spikes of step 0 are sent during the lead-in, and whoever computes synaptic currents must see them.
         readers = {key: self._reader(spec) for key, spec in self._pending_recordings.items()}
+        self._taps.meet()
         self._nest.Simulate(self.lead_in * self.dt)
+        self._taps.share()
         for nodes in dynamic:
             versions.set_nodes(nodes, {"frozen": False})
         self._led_in = True
@@ -431,6 +459,7 @@ class NestSession:
         for key, spec in self._pending_recordings.items():
             self._recordings[key] = self._make_recording(spec, readers[key])
         self._pending_recordings = {}
+        self._ranks.settle()
 
     def _advance_window(self, stop: int) -> None:
         for cells in self._populations.values():
@@ -444,15 +473,21 @@ class NestSession:
         plan = self._injection.plan(self.now, stop, self.lag, self.lead_in, ids)
         samples = self._samples(stop)
         stops = {stop, *samples, *(step for step in plan if step > self.now)}
-        if self._changes:
+        changed = bool(self._ranks.largest(bool(self._changes))[0])
+        if changed:
             stops.add(self.now + 1)
         self._inject(plan.get(self.now, []))
+        if self._trackers:
+            self._ranks.settle()
         for tracker in self._trackers.values():
             tracker.load()
+        self._taps.meet()
         with self._nest.RunManager():
             for step in sorted(stops):
                 self._nest.Run((step - self.now) * self.dt)
                 self.now = step
+                if changed or step == stop or step in samples:
+                    self._taps.share()
                 if self._changes:
                     self._write_changes()
                 for recording in samples.get(step, []):
@@ -479,6 +514,12 @@ class NestSession:
                 f"'{cells.spec.label}' was created at {self._ms(self.now)} ms with a spike at that very time, which "
                 "NEST cannot send any more. Its first spike can be one time step later."
             )
+        if self._ranks.several:
+            # A generator is on all ranks, each of which sends to its own cells.
+            heard = self._connections.heard(cells.ids, self._taps)[which]
+            steps, which = steps[heard], which[heard]
+            if not len(steps):
+                return
         order = np.lexsort((steps, which))
         times = (steps[order] + self.lead_in) * self.dt
         active, first = np.unique(which[order], return_index=True)
@@ -503,7 +544,7 @@ class NestSession:
     def _inject(self, changes: list[Any]) -> None:
         for population in self._injection.apply(changes):
             cells = self._populations[population]
-            _set(cells.nodes, self._native_current(cells, cells.values, [cells.table.injected]), cells.spec.size)
+            _set_cells(cells, self._native_current(cells, cells.values, [cells.table.injected]))
 
     def _create_generators(self, cells: _Cells) -> None:
         device = cells.table.native if cells.table.relayed else models.NATIVE_POISSON
@@ -552,6 +593,17 @@ class NestSession:
         start = np.asarray(cells.values[state.base] if state.base else 0.0, dtype=float)
         return np.broadcast_to(start, (cells.spec.size,))[np.asarray(spec.cells)][np.newaxis, :].copy()
 
+    def take(self, recording: int) -> Spikes | FloatArray:
+        """What a recording holds of the steps that have been simulated; it is forgotten."""
+        self._require_usable()
+        if recording in self._pending_recordings:
+            spec = self._pending_recordings[recording]
+            nothing = np.empty(0, dtype=np.int64)
+            return Spikes(nothing, nothing) if spec.variable == "spikes" else np.empty((0, len(spec.cells)))
+        with versions.reporting(self._nest, "reading recorded data"):
+            taken: Spikes | FloatArray = self._recordings[recording].take()
+        return taken
+
     def clear(self, recording: int) -> None:
         """Forget a recording's data; it goes on from the present step."""
         self._require_usable()
@@ -571,7 +623,7 @@ class NestSession:
                 cells.recordings = [r for r in cells.recordings if r is not ended]
 
     def read_cells(self, population: int, name: str) -> FloatArray:
-        """Present value of a state variable of all cells, in the model's unit."""
+        """Present value of a state variable of all cells, in the model's unit; NaN for those of other MPI ranks."""
         self._require_usable()
         cells = self._populations[population]
         state = cells.table.state(name)
@@ -580,12 +632,14 @@ class NestSession:
                 f"NEST's {cells.table.native} does not tell the present value of {name}. Record it instead."
             )
         with versions.reporting(self._nest, f"reading {name}"):
-            return self._read_state(cells, name, np.arange(cells.spec.size))
+            found = np.full(cells.spec.size, np.nan)
+            found[cells.own] = self._read_state(cells, name, cells.own)
+            return found
 
     def _read_state(self, cells: _Cells, name: str, chosen: IntArray) -> FloatArray:
         if not len(chosen):
             return np.empty(0)
-        nodes = cells.nodes if len(chosen) == cells.spec.size else cells.nodes[np.asarray(chosen).tolist()]
+        nodes = cells.own_nodes if len(chosen) == len(cells.own) else cells.nodes[np.asarray(chosen).tolist()]
         state = cells.table.state(name)
         native = nodes.get(state.native)
         if state.element is not None:
@@ -634,7 +688,7 @@ class NestSession:
                 if cells.generators is not None:
                     self._set_generators(cells, [name])
                 elif not cells.spec.is_source and not cells.native:
-                    _set(cells.nodes, self._native_values(cells, [name]), cells.spec.size)
+                    _set_cells(cells, self._native_values(cells, [name]))
                 self._update_receptor_taus(cells.spec, name)
         except SimulatorError:
             cells.values[name] = old
@@ -648,9 +702,11 @@ class NestSession:
             return
         native = np.asarray(values, dtype=float) * cells.table.state_factor(cells.spec.model, name)
         order = np.argsort(where, kind="stable")
-        nodes = cells.nodes[where[order].tolist()]
+        order = order[self._ranks.here(cells.ids[where[order]])]
         with versions.reporting(self._nest, f"setting {name} of '{cells.spec.label}'"):
-            _set(nodes, {state.native: native[order] if native.ndim else native}, len(where))
+            if len(order):
+                nodes = cells.nodes[where[order].tolist()]
+                _set(nodes, {state.native: native[order] if native.ndim else native}, len(order))
         for recording in self._recordings.values():
             if isinstance(recording, recorders.StateRecording):
                 recording.renew()
@@ -744,6 +800,22 @@ def _same(value: Any, default: Any) -> bool:
     return bool(np.all(np.asarray(value) == default))
 
 
+def _set_cells(cells: _Cells, values: Mapping[str, Any]) -> None:
+    """Give native values, as `_set` takes them for all cells, to the cells of this MPI rank."""
+    if len(cells.own) == cells.spec.size:
+        _set(cells.nodes, values, cells.spec.size)
+    elif len(cells.own):
+        _set(cells.own_nodes, {name: _rows(value, cells.own) for name, value in values.items()}, len(cells.own))
+
+
+def _rows(value: Any, rows: IntArray) -> Any:
+    """What belongs to some of the cells."""
+    if isinstance(value, Ragged):
+        return Ragged.from_list([value[i] for i in rows.tolist()])
+    array = np.asarray(value)
+    return array[rows] if array.ndim and len(array) > 1 else value
+
+
 def _set(nodes: Any, values: Mapping[str, Any], size: int) -> None:
     """Give native values to nodes: each a number, one number a cell, a Ragged, or one row (or one for all) a cell."""
     common: dict[str, Any] = {}
@@ -763,8 +835,8 @@ def _set(nodes: Any, values: Mapping[str, Any], size: int) -> None:
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[None]:
-    """Hold back Ctrl-C, so that NEST and the session agree on the present step when it is raised."""
+def _deferred_interrupt(ranks: Ranks) -> Iterator[None]:
+    """Hold back Ctrl-C, so that NEST, the session and all MPI ranks agree on the present step when it is raised."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -778,7 +850,7 @@ def _deferred_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
-    if pressed:
+    if ranks.largest(bool(pressed))[0]:
         raise KeyboardInterrupt
 
 

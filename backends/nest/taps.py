@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import InternalError
+from pyNN.nest.ranks import Ranks
 from pyNN.specs import FloatArray, IntArray
 
 _WHOLE = 1e-6
@@ -23,14 +24,22 @@ Event = dict[str, Any]
 class Tap:
     """The events of one recorder, each handed to all queues; only the `fields` besides times and senders.
 
-    `horizon` gives the step up to which the recorder has all events.
+    `horizon` gives the step up to which the recorder has all events. Those of a `common` tap are events of all MPI
+    ranks: `share` hands them out. A tap has no recorder as long as nothing is to be recorded.
     """
 
-    def __init__(self, clock: Any, recorder: Any, horizon: Callable[[], int], fields: tuple[str, ...] = ()) -> None:
-        self.recorder = recorder
+    def __init__(
+        self,
+        clock: Any,
+        horizon: Callable[[], int],
+        fields: tuple[str, ...] = (),
+        common: Ranks | None = None,
+    ) -> None:
+        self.recorder: Any = None
         self._clock = clock
         self._horizon = horizon
         self._fields = fields
+        self._common = common
         self._known = -np.inf
         self._queues: list[list[Event]] = []
         self._taken = 0
@@ -43,9 +52,29 @@ class Tap:
 
     def pull(self) -> None:
         """Put what is new into the queues."""
-        number = self.recorder.n_events
-        if number <= self._taken:
+        if self._common is None or not self._common.several:
+            self._hand_out(self._new())
+
+    def share(self) -> None:
+        """Put what is new on any MPI rank into the queues of all ranks (collective)."""
+        if self.recorder is None or self._common is None or not self._common.several:
             return
+        new = self._new()
+        nothing = {"times": np.empty(0), "senders": np.empty(0, dtype=np.int64)}
+        shared = self._common.share(nothing if new is None else new)
+        order = np.lexsort((shared["senders"], shared["times"]))
+        self._hand_out({name: values[order] for name, values in shared.items()} if len(order) else None)
+
+    def _hand_out(self, new: Event | None) -> None:
+        if new is not None:
+            for queue in self._queues:
+                queue.append(new)
+
+    def _new(self) -> Event | None:
+        """Events of this rank that were not taken before."""
+        number = 0 if self.recorder is None else self.recorder.n_events
+        if number <= self._taken:
+            return None
         events = self.recorder.events
         times = events["times"] / self._clock.dt - self._clock.lead_in
         whole = np.rint(times)
@@ -56,11 +85,10 @@ class Tap:
         new = {name: np.array(events[name][fresh]) for name in self._fields}
         new["times"], new["senders"] = times[fresh], events["senders"][fresh].astype(np.int64)
         self._taken, self._known = number, self._horizon()
-        for queue in self._queues:
-            queue.append(new)
+        return new
 
     def settle(self) -> None:
-        """Empty the recorder."""
+        """Empty the recorder; what is common has been shared."""
         self.pull()
         if self._taken:
             self.recorder.n_events = 0
@@ -68,49 +96,93 @@ class Tap:
 
 
 class Taps:
-    """All of them for one session; `clock` is the session, which knows NEST's smallest delay from its first run on."""
+    """All of them for one session; `clock` is the session, which knows NEST's smallest delay from its first run on.
 
-    def __init__(self, nest: Any, clock: Any) -> None:
+    Recorders are nodes, which all MPI ranks make alike: what one of them needs comes into being in `meet`.
+    """
+
+    def __init__(self, nest: Any, clock: Any, ranks: Ranks) -> None:
         self._nest = nest
         self._clock = clock
-        self._spikes: Tap | None = None
+        self._ranks = ranks
+        self.spikes = Tap(clock, lambda: self._clock.now, common=ranks)
+        """Spikes of all nodes that are watched; events come when NEST delivers the spikes."""
         self._nodes: IntArray = np.empty(0, dtype=np.int64)
+        self._wanted: IntArray = np.empty(0, dtype=np.int64)
         self._weights: dict[str, Tap] = {}
         self._targets: dict[str, IntArray] = {}
 
     @property
-    def spikes(self) -> Tap:
-        """Spikes of all nodes that are watched; events come when NEST delivers the spikes."""
-        if self._spikes is None:
-            self._spikes = Tap(self._clock, self._nest.Create("spike_recorder"), lambda: self._clock.now)
-        return self._spikes
+    def nodes(self) -> IntArray:
+        """The nodes that are watched, on any rank."""
+        return self._nodes
 
     def watch(self, nodes: IntArray) -> None:
         """Listen to these nodes from now on. Their spikes come once, however often this is said."""
         new = np.setdiff1d(nodes, self._nodes)
         if len(new):
-            spec = {"delay": self._clock.lag * self._clock.dt, "synapse_model": "static_synapse"}
-            self._nest.Connect(self._nest.NodeCollection(new), self.spikes.recorder, syn_spec=spec)
-            self._nodes = np.union1d(self._nodes, new)
+            self._wanted = np.union1d(self._wanted, new)
+            self._meet_alone()
 
     def weights(self, synapse_model: str, targets: IntArray) -> Tap:
         """Weights with which synapses of that model transmit spikes to the `targets` (and perhaps to others)."""
         tap = self._weights.get(synapse_model)
         if tap is None:
-            fields = ("targets", "weights", "ports", "receptors")
-            recorder = self._nest.Create("weight_recorder")
-            tap = self._weights[synapse_model] = Tap(self._clock, recorder, lambda: self._clock.delivered, fields)
+            tap = self._weights[synapse_model] = self._new_weights()
             self._targets[synapse_model] = np.empty(0, dtype=np.int64)
-            self._nest.SetDefaults(synapse_model, {"weight_recorder": tap.recorder})
         new = np.union1d(self._targets[synapse_model], targets)
         if len(new) > len(self._targets[synapse_model]):
             self._targets[synapse_model] = new
-            tap.recorder.targets = self._nest.NodeCollection(new)
+            if tap.recorder is not None:
+                self._aim(synapse_model)
+            self._meet_alone()
         return tap
+
+    def _new_weights(self) -> Tap:
+        return Tap(self._clock, lambda: self._clock.delivered, ("targets", "weights", "ports", "receptors"))
+
+    def _meet_alone(self) -> None:
+        if not self._ranks.several:
+            self.meet()
+
+    def meet(self) -> None:
+        """Make the recorders that are wanted on any MPI rank (collective)."""
+        nodes, models = self._wanted, [model for model, tap in self._weights.items() if tap.recorder is None]
+        if self._ranks.several and any(self._ranks.largest(len(nodes), len(models))):
+            wanted = self._ranks.share({"nodes": nodes, "models": np.array(models, dtype=object)})
+            nodes, models = np.setdiff1d(wanted["nodes"], self._nodes), sorted(set(wanted["models"].tolist()))
+        self._wanted = np.empty(0, dtype=np.int64)
+        if len(nodes):
+            self._listen(np.unique(nodes))
+        for model in models:
+            self._record_weights(model)
+
+    def _listen(self, nodes: IntArray) -> None:
+        if self.spikes.recorder is None:
+            self.spikes.recorder = self._nest.Create("spike_recorder")
+        spec = {"delay": self._clock.lag * self._clock.dt, "synapse_model": "static_synapse"}
+        self._nest.Connect(self._nest.NodeCollection(nodes), self.spikes.recorder, syn_spec=spec)
+        self._nodes = np.union1d(self._nodes, nodes)
+
+    def _record_weights(self, synapse_model: str) -> None:
+        tap = self._weights.setdefault(synapse_model, self._new_weights())
+        tap.recorder = self._nest.Create("weight_recorder")
+        self._targets.setdefault(synapse_model, np.empty(0, dtype=np.int64))
+        self._aim(synapse_model)
+
+    def _aim(self, synapse_model: str) -> None:
+        targets, recorder = self._targets[synapse_model], self._weights[synapse_model].recorder
+        if len(targets):
+            self._nest.SetDefaults(synapse_model, {"weight_recorder": recorder})
+            recorder.targets = self._nest.NodeCollection(targets)
+
+    def share(self) -> None:
+        """Tell all MPI ranks the spikes that each has recorded (collective)."""
+        self.spikes.share()
 
     def settle(self) -> None:
         """Between two runs: empty all recorders."""
-        for tap in [*([self._spikes] if self._spikes else []), *self._weights.values()]:
+        for tap in [self.spikes, *self._weights.values()]:
             tap.settle()
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import importlib.util
+import mmap
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyNN.errors import BackendNotInstalledError, CapabilityError, SimulatorError
-from pyNN.parallel import launched_by_mpi
+from pyNN.parallel import MPICommunicator, default_communicator, launched_by_mpi, serial_environment
 
 OLDEST = (3, 10)
 INSTALL = "pip install 'pynn-core[nest]'"
+INSTALL_WITH_MPI = (
+    "sudo apt install libopenmpi-dev openmpi-bin libgsl-dev libboost-dev libltdl-dev g++ && "
+    "pip install --no-binary nest-simulator,mpi4py nest-simulator mpi4py -Ccmake.define.with-mpi=ON"
+)
 MAX_CONNECTIONS = 134_217_726
 """Most connections that one synapse model may have on one thread (27 bits number them)."""
 MAX_SYNAPSE_MODELS = 511
@@ -31,24 +40,63 @@ _CONNECTIONS_AT_ONCE = 100
 def load_nest() -> Any:
     """The module `nest`, imported without its banner and without reading the script's command line.
 
-    Raises BackendNotInstalledError without NEST, CapabilityError under an MPI launcher or for a release that is
-    too old.
+    Raises BackendNotInstalledError without NEST, CapabilityError for a release that is too old and, under an MPI
+    launcher, for a NEST without MPI or with another MPI library than mpi4py.
     """
     if "nest" not in sys.modules:
-        # NEST without MPI ends the process (exit status 127) when it sees an MPI launcher, so it must not be imported.
         if launched_by_mpi():
-            raise CapabilityError(
-                "NEST cannot be used in a process that mpirun, mpiexec or srun started: NEST from PyPI is built "
-                "without MPI. Start the script with python and use several cores with setup(threads=...), or use the "
-                "backend 'reference' under mpirun."
-            )
-        _import_quietly()
+            _import_under_mpi()
+        else:
+            _import_quietly()
     nest = sys.modules["nest"]
     if release(nest) < OLDEST:
         raise CapabilityError(
             f"NEST {nest.__version__} is too old; {'.'.join(map(str, OLDEST))} or later is needed. Run: {INSTALL}"
         )
     return nest
+
+
+def _import_under_mpi() -> None:
+    # NEST without MPI ends the process (exit status 127) when it sees an MPI launcher, so it must not be imported. The
+    # communicator comes first, so that an exception of several ranks is shown once and ends all of them.
+    comm = default_communicator()
+    if importlib.util.find_spec("nest") is not None and not has_mpi():
+        raise CapabilityError(
+            "This process was started by mpirun, mpiexec or srun, but the NEST that is installed has no MPI, as none "
+            "from PyPI has. Either start the script with python and use the cores of this machine with "
+            "setup(threads=...); or run it under mpirun with the backend 'reference'; or build NEST with MPI in a new "
+            f"virtual environment (10 to 45 minutes): {INSTALL_WITH_MPI}. Then start it with the mpirun of that MPI "
+            "(/usr/bin/mpirun). docs/nest-mpi.md has more."
+        )
+    _import_quietly()
+    if isinstance(comm, MPICommunicator):
+        # NEST ends MPI when the interpreter ends. What is registered last comes first, and must come before that.
+        atexit.unregister(comm.leave)
+        atexit.register(comm.leave)
+    ranks = sys.modules["nest"].num_processes
+    if ranks != comm.size:
+        raise CapabilityError(
+            f"NEST is on {ranks} MPI ranks, but mpi4py on {comm.size}: they were built with different MPI libraries, "
+            "or the mpirun is that of another one. Build both with the same: pip install --no-binary mpi4py mpi4py, "
+            "and start the script with the mpirun of the MPI that NEST was built with."
+        )
+
+
+def has_mpi() -> bool:
+    """Whether the NEST that is installed was built with MPI; it is not imported."""
+    found = importlib.util.find_spec("nest")
+    if found is None or found.origin is None:
+        return False
+    for library in Path(found.origin).parent.glob("nestkernel_api*.so"):
+        with open(library, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content.find(b"MPI_Comm_size") >= 0:
+                return True
+    # A kernel in a library of its own: NEST itself knows, in a process that no MPI launcher has started.
+    code = "import nest; print(nest.build_info['have_mpi'])"
+    asked = subprocess.run(
+        [sys.executable, "-c", code], env=serial_environment(), capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip().endswith("True")
 
 
 def _import_quietly() -> None:

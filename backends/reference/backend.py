@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pyNN.backend import Capabilities, Option, Session, Settings
-from pyNN.errors import CapabilityError, InvalidDelayError, NoModelAvailableError
+from pyNN.errors import CapabilityError, InvalidDelayError, InvalidTimeError, NoModelAvailableError
 from pyNN.models import Definition
 from pyNN.parallel import Communicator
 from pyNN.specs import NetworkSpec
@@ -75,16 +75,19 @@ class ReferenceBackend:
                     "them to 7 digits",
                     ("float64", "float32"),
                 ),
+                "rank": Option(0, "dry run: the MPI rank whose share of the network is built"),
+                "num_processes": Option(1, "dry run: the number of MPI ranks that it is one of"),
             }
         ),
         exclusive=False,
         equations=True,
         threads=True,
-        mpi=False,
+        mpi=True,
         builds_early=True,
+        checkpoints=True,
+        streaming=True,
         missing=MappingProxyType(
             {
-                "mpi": "a simulation is not distributed over processes",
                 "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
                 "native=True": "connections and spike trains always come from the common layer",
             }
@@ -95,6 +98,9 @@ class ReferenceBackend:
         """Raise CapabilityError (NoModelAvailableError) for what cannot be built; EquationError for wrong equations."""
         for population in part.populations:
             self._check_cells(population.model)
+            check_interval(population.model, settings.dt)
+        if settings.options.get("engine", "numba") == "numba":
+            _request_kernels(part)
         for projection in part.projections:
             if projection.table is None:
                 raise CapabilityError(
@@ -144,23 +150,47 @@ class ReferenceBackend:
             store.analysis(model)
 
     def open(self, settings: Settings, comm: Communicator) -> Session:
-        """A session; CapabilityError for more than one process."""
-        if comm.size > 1:
-            raise CapabilityError("The reference backend runs in one process; start the script without mpirun.")
+        """A session, or the share of one that the process has."""
         from pyNN.reference.session import ReferenceSession
 
-        return ReferenceSession(settings, _engine(settings))
+        return ReferenceSession(settings, _engine(settings, comm), comm)
+
+    def check_snapshot(self, network: NetworkSpec, settings: Settings, state: Mapping[str, Any]) -> None:
+        """CapabilityError for a snapshot of another engine where the two keep synapses differently."""
+        from pyNN.reference.state import check_engine
+
+        check_engine(network, settings, state)
 
     def versions(self) -> dict[str, str]:
         """Names and versions of the software behind this backend."""
         return {name: metadata.version(name) for name in ("pynn-core", "numpy", "scipy", "numba")}
 
 
-def _engine(settings: Settings) -> Any:
+def check_interval(model: Definition, dt: float) -> None:
+    """InvalidTimeError unless the cells' update interval is a multiple of the time step."""
+    steps = model.update_interval / dt
+    if model.update_interval and (round(steps) < 1 or abs(steps - round(steps)) > 1e-6):
+        raise InvalidTimeError(
+            f"{model.name} is updated every {model.update_interval:g} ms, which is no multiple of the time step of "
+            f"{dt:g} ms."
+        )
+
+
+def _request_kernels(part: NetworkSpec) -> None:
+    """Let kernels be compiled that are not there yet, while the script goes on."""
+    from pyNN.reference import compiled
+
+    compiled.request_common()
+    for population in part.populations:
+        if not population.is_source:
+            compiled.request_cells(population)
+
+
+def _engine(settings: Settings, comm: Communicator) -> Any:
     if settings.options.get("engine", "numba") == "numpy":
         from pyNN.reference.numpy_engine import NumpyEngine
 
-        return NumpyEngine()
+        return NumpyEngine(settings.profile, comm)
     from pyNN.reference.numba_engine import NumbaEngine
 
-    return NumbaEngine(settings.threads, str(settings.options.get("weights", "float64")))
+    return NumbaEngine(settings.threads, str(settings.options.get("weights", "float64")), settings.profile, comm)

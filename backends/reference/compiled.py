@@ -1,15 +1,19 @@
-"""What the compiled engine consists of: units of machine code for the run loop, cell types, routes, rules and tables."""
+"""What the compiled engine consists of: units of machine code for its loop, cell types, routes, rules and tables."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from pyNN.compilation import Function, Unit, load
+import numpy as np
+
+from pyNN.compilation import Function, Unit, load, request
 from pyNN.compilation.cache import digest
-from pyNN.equations import kernels
+from pyNN.connectors.compiled import UNIT as CONNECTORS
+from pyNN.equations import arrays, kernels, store
 from pyNN.equations.program import Program
 from pyNN.reference import delivery, layout
 from pyNN.reference.kernel_frame import FRAME
+from pyNN.specs import PopulationSpec
 
 _KERNEL = "i8 i8 i8 -> i8"
 _LAYOUT = "pyNN.reference.layout"
@@ -23,8 +27,8 @@ def constants() -> str:
 
 DRIVER = Unit(
     "run loop",
-    "from pyNN.reference.driver import begin, drive\n",
-    {"begin": _KERNEL, "drive": _KERNEL},
+    "from pyNN.reference.driver import begin, drive, resume\n",
+    {"begin": _KERNEL, "drive": _KERNEL, "resume": _KERNEL},
     (_LAYOUT, "pyNN.reference.driver"),
 )
 COUPLING = Unit(
@@ -32,6 +36,12 @@ COUPLING = Unit(
     "from pyNN.reference.coupling_kernel import couple\n",
     {"couple": _KERNEL},
     (_LAYOUT, "pyNN.reference.coupling_kernel"),
+)
+EXCHANGE = Unit(
+    "exchange of spikes",
+    "from pyNN.reference.exchange_kernel import pack, unpack\n",
+    {"pack": _KERNEL, "unpack": _KERNEL},
+    (_LAYOUT, "pyNN.reference.exchange_kernel"),
 )
 COUNTING = Unit(
     "Poisson counts",
@@ -102,6 +112,25 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
         dict.fromkeys(functions, _KERNEL),
         ("pyNN.random.compiled", "pyNN.random.streams"),
     )
+
+
+def request_common() -> None:
+    """Begin to compile what nearly every network needs, if that is not there yet."""
+    for unit in (DRIVER, CONNECTORS, sorting("u2", "f8", "u1")):
+        request(unit)
+
+
+_requested: set[tuple[str, bool]] = set()
+
+
+def request_cells(spec: PopulationSpec) -> None:
+    """Begin to compile the kernel of a population's cell type, while the script goes on describing the network."""
+    definition = arrays.expand(spec.model, spec.parameters, spec.size).definition
+    key = store.key(definition)
+    per_cell = any(np.ndim(value) for value in spec.parameters.values())
+    if (key, per_cell) not in _requested:
+        _requested.add((key, per_cell))
+        request(cells(spec.model.name, key, kernels.build(store.analysis(definition)), per_cell))
 
 
 def loop(unit: Unit, name: str) -> Function:

@@ -56,9 +56,10 @@ def make_couplings(
         for target, _, _ in split_by_population(populations, spec.post):
             pre, post = spec.pre[table.pre] - source.first_id, spec.post[table.post] - target.first_id
             here = (pre >= 0) & (pre < source.size) & (post >= 0) & (post < target.size)
-            chosen = np.flatnonzero(here)
-            if not chosen.size:
+            if not here.any():
                 continue
+            # The currents into own cells are all that this process needs; in which order they are added up is the same.
+            chosen = np.flatnonzero(here & (_is_own(pre, groups[source.id]) | _is_own(post, groups[target.id])))
             ends = groups[source.id], groups[target.id]
             for end in ends:
                 if not isinstance(end, CellGroup) or "v" not in end.analysis.states:
@@ -70,6 +71,11 @@ def make_couplings(
                 )
             )
     return couplings
+
+
+def _is_own(cells: NDArray[Any], group: Group) -> NDArray[np.bool_]:
+    first, last = group.own
+    return (cells >= first) & (cells < last)
 
 
 def weights_of(projection: Projection, chosen: IntArray) -> FloatArray:

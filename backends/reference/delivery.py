@@ -1,4 +1,4 @@
-"""Compiled code that adds the weights of spikes to the input of target cells: text of one kernel for each kind of route.
+"""Compiled code that adds the weights of spikes to the input of target cells: the text of a kernel for a kind of route.
 
 Routes differ in how wide their columns are and in whether weights and delays are shared; a kernel for one kind has no
 tests in its loop. Sources whose spikes are counted, not listed, have kernels of their own.

@@ -1,4 +1,4 @@
-"""The compiled run loop: one for all networks. Cell types, routes and rules are called by the addresses of their kernels.
+"""The compiled run loop: one for all networks. Cell types, routes and rules are called by their kernels' addresses.
 
 In every interval, whose length is at most the smallest delay, all groups are updated, and then the interval's spikes
 are delivered: step by step, route by route, cell by cell. So the order in which weights are added up, and with it the
@@ -61,6 +61,7 @@ from pyNN.reference.layout import (
     QUEUE_GROUP,
     QUEUE_STEP_ADDRESS,
     QUEUES,
+    RANKS,
     REASON,
     ROUTE_FIELDS,
     ROUTE_KERNEL,
@@ -354,6 +355,8 @@ def _end_phase(control, address):
                 if groups[g, LOG_CAPACITY] > 0:
                     _log(groups[g])
         control[UPDATING] = 0
+        if control[RANKS] > 0:
+            return 4
         _begin_delivery(control, control[STEP] + 1, end)
         return 0
     done = control[LAST_DELIVERED]
@@ -388,9 +391,19 @@ def begin(address, unused_1, unused_2):
 
 
 @njit(error_model="numpy")
+def resume(address, unused_1, unused_2):
+    """Prepare what `drive` does after the spikes of an interval have been exchanged with other ranks, and return 0."""
+    control = integers(address, CONTROL_FIELDS)
+    control[FINISHED] = control[TASK] = 0
+    _begin_delivery(control, control[STEP] + 1, control[STEP] + control[STEPS])
+    return 0
+
+
+@njit(error_model="numpy")
 def drive(address, unused_1, unused_2):
     """Run to control[TARGET_STEP] and return 0; 1 if a log of spikes must be emptied first, 2 if keepers need room.
 
+    4: the spikes of an interval must be exchanged with other ranks; `resume` is to be called then.
     `address` is that of the control record. Several threads may call this at the same time. Two phases alternate: cells
     are updated, and their spikes are delivered. Each has a task for each slice of the cells, which any thread may do;
     there is a table of records of groups for each slice. The thread that does the last task prepares the next phase.
@@ -400,7 +413,7 @@ def drive(address, unused_1, unused_2):
     while True:
         task = _take_task(address)
         if task < 0:
-            return control[REASON] % 3
+            return 0 if control[REASON] == 3 else control[REASON]
         if control[UPDATING] == 1:
             _update(control, task)
         else:

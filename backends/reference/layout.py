@@ -45,7 +45,8 @@ LIMITS = 36
 LIMIT_ROW_ADDRESS = 37  # int32 (size,)
 COUNT_KERNEL = 38
 GROUP_TIME = 39  # ns that updates took, if they are measured
-GROUP_FIELDS = 40
+FIRST_OWNER = 40  # MPI rank that has the first cells; the following ranks have the following cells
+GROUP_FIELDS = 41
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
@@ -123,7 +124,11 @@ SCRATCH = 54  # address of int64 (slices + 1, 2, SCRATCH_WIDTH)
 SCRATCH_WIDTH = 55
 CLOCK = 56  # address of clock_gettime; 0: times are not measured
 TIME_ADDRESS = 57  # int64 (slices, 8): seconds and ns
-CLOCK_KIND = 58
+RANKS = 58  # MPI ranks that exchange spikes in every interval; 0: there is only this process
+MESSAGE_ADDRESS = 59  # int64: number of spikes of the own cells in an interval, and the spikes
+RECEIVED_ADDRESS = 60  # int64: spikes of all ranks
+PLACE_ADDRESS = 61  # int64 (ranks, 2): where those of each rank begin and end
+CLOCK_KIND = 62
 CONTROL_FIELDS = 64
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.

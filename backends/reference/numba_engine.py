@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
-from pyNN.connectors import compiled as connectors
+from pyNN.errors import InternalError
+from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue
+from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
@@ -33,6 +35,8 @@ _CHANGING = (
 )  # fmt: skip
 """Fields of a group's record that are new in every chunk."""
 _LOG_SPIKES = 1 << 16
+_EXCHANGE = 4
+"""Why the run loop comes back when spikes are to be exchanged with other ranks."""
 
 
 def yield_address() -> int:
@@ -71,13 +75,19 @@ def _addresses(owners: list[Any]) -> IntArray:
 class NumbaEngine:
     """Runs a World in compiled code, from one chunk to the next."""
 
-    def __init__(self, threads: int = 1, weight_type: str = "float64", profile: bool = False) -> None:
+    def __init__(
+        self,
+        threads: int = 1,
+        weight_type: str = "float64",
+        profile: bool = False,
+        comm: Communicator | None = None,
+    ) -> None:
         self.threads = threads
+        self.comm = SerialCommunicator() if comm is None else comm
+        self._exchange = Exchange(self.comm) if self.comm.size > 1 else None
+        if self._exchange is not None:
+            request(compiled.EXCHANGE)
         self.weight_type = np.dtype(weight_type)
-        # What nearly every network needs; where nothing is there yet, processors compile while the script describes.
-        request(compiled.DRIVER)
-        request(connectors.UNIT)
-        request(compiled.sorting("u2", "f8", "u1"))
         self._control = np.zeros(layout.CONTROL_FIELDS, dtype=np.int64)
         self._control[layout.SLICES] = threads
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
@@ -108,14 +118,17 @@ class NumbaEngine:
         """Spikes that synapses with a rule have not dealt with yet, by id() of the group of their sources."""
         return self._queues
 
-    def slices(self, size: int) -> list[tuple[int, int]]:
-        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with.
+    def slices(self, group: Group) -> list[tuple[int, int]]:
+        """The own cells of a group (first, one after the last) of each slice, which one thread at a time deals with.
 
         Whole blocks of 64 cells: threads then write to different cache lines, and vector instructions work on the same
         cells together for any number of slices.
         """
-        blocks = -(-size // 64)
-        ends = [min(64 * (blocks * t // self.threads), size) for t in range(self.threads + 1)]
+        return self._divided(*group.own)
+
+    def _divided(self, first: int, last: int) -> list[tuple[int, int]]:
+        blocks = -(-(last - first) // BLOCK)
+        ends = [min(first + BLOCK * (blocks * t // self.threads), last) for t in range(self.threads + 1)]
         return list(pairwise(ends))
 
     def order(self, pre: NDArray[Any], size: int) -> tuple[IntArray, IntArray]:
@@ -165,30 +178,45 @@ class NumbaEngine:
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))
 
+    def longest_interval(self, world: World) -> int:
+        largest = max((group.size for group in world.cells), default=1)
+        interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
+        interval = max(min(interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
+        if any(source.is_counted for source in world.sources):
+            interval = min(interval, _LONGEST_COUNTED_INTERVAL)
+        if any(synapses.histories for synapses in world.ruled):
+            interval = min(interval, _LONGEST_HISTORY_INTERVAL)
+        return interval
+
     def refresh(self, world: World) -> None:
         groups: list[Group] = [*world.cells, *world.sources]
         self._keep_times()
-        largest = max((group.size for group in world.cells), default=1)
-        self._interval = max(min(world.interval or _LONGEST_INTERVAL, _LONGEST_INTERVAL), 1)
-        self._interval = max(min(self._interval, _LARGEST_SPIKE_BUFFER // max(largest, 1)), 1)
-        if any(source.is_counted for source in world.sources):
-            self._interval = min(self._interval, _LONGEST_COUNTED_INTERVAL)
+        self._interval = world.common_interval or self.longest_interval(world)
         self._alive = []
         self._rows = {id(group): row for row, group in enumerate(groups)}
         self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
         for group in world.cells:
             self._describe_cells(world, group)
         for source in world.sources:
-            self._describe_source(source)
+            self._describe_source(world, source)
         self._describe_routes(world)
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
-        self._describe_tables()
+        self._describe_tables(world)
 
-    def _describe_source(self, source: SourceGroup) -> None:
+    def _drawn(self, world: World, source: SourceGroup) -> tuple[int, int]:
+        """The counted sources whose spikes are drawn here: those of other ranks are drawn again rather than received."""
+        routes = [route for route in world.routes if route.source is source and route.posts.size]
+        if self._exchange is None or not all(self._is_one_to_one(route) for route in routes):
+            return 0, source.size
+        owners = [route.target.own for route in routes]
+        return min((first for first, _ in owners), default=0), max((last for _, last in owners), default=0)
+
+    def _describe_source(self, world: World, source: SourceGroup) -> None:
         record = self._records[self._rows[id(source)]]
-        record[layout.SIZE] = record[layout.LAST_CELL] = source.size
+        record[layout.SIZE] = source.size
+        record[layout.FIRST_CELL], record[layout.LAST_CELL] = self._drawn(world, source)
         if isinstance(source.player, CountedPoissonSource) and source.size:
             record[layout.RANDOM_KEY] = np.uint64(source.player.key).astype(np.int64)
             record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
@@ -227,8 +255,6 @@ class NumbaEngine:
         self._alive += [used, histories, pathways]
         self._pathways = pathways
         self._keepers = (_addresses(used), _addresses(histories), _addresses(pathways))
-        if histories:
-            self._interval = min(self._interval, _LONGEST_HISTORY_INTERVAL)
 
     def _describe_couplings(self, world: World) -> None:
         for current in world.coupled.values():
@@ -268,7 +294,9 @@ class NumbaEngine:
         size = group.size
         coefficients = self._coefficients(group)
         group.injected[:] = 0.0
-        record[layout.SIZE] = record[layout.LAST_CELL] = size
+        record[layout.SIZE] = size
+        record[layout.FIRST_CELL], record[layout.LAST_CELL] = group.own
+        record[layout.FIRST_OWNER] = first_owner(group.spec.first_id, self.comm.size)
         record[layout.RANDOM_KEY] = np.uint64(group.random_key).astype(np.int64)
         record[layout.SLOTS] = len(group.ring)
         record[layout.RECEPTORS] = len(group.analysis.receptors)
@@ -318,7 +346,8 @@ class NumbaEngine:
 
     def _describe_routes(self, world: World) -> None:
         routes = [route for route in world.routes if route.posts.size]
-        self._labels = ([*(group.spec.label for group in (*world.cells, *world.sources))], [r.label for r in routes])
+        groups: list[Group] = [*world.cells, *world.sources]
+        self._labels = ([group.spec.label for group in groups], [route.label for route in routes])
         kinds = [self._kind(route) for route in routes]
         for kind in kinds:
             request(compiled.route(kind))
@@ -338,7 +367,7 @@ class NumbaEngine:
             record[layout.ROUTE_KERNEL] = _address(compiled.route(kind), "deliver")
             record[layout.ROUTE_SOURCE_RECORD] = base + width * source
             record[layout.ROUTE_TARGET_RECORD] = base + width * target
-            first, last = self.slices(route.target.size)[route.slice_number]
+            first, last = self.slices(route.target)[route.slice_number]
             record[layout.ROUTE_FIRST_CELL], record[layout.ROUTE_LAST_CELL] = first, last
 
     def _kind(self, route: Route) -> delivery.Kind:
@@ -354,7 +383,7 @@ class NumbaEngine:
             return False
         if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
             return False
-        first, last = self.slices(route.target.size)[route.slice_number]
+        first, last = self.slices(route.target)[route.slice_number]
         cells = np.arange(first, last)
         return (
             np.array_equal(route.posts, cells)
@@ -369,7 +398,10 @@ class NumbaEngine:
         self._control[: layout.SLICES] = (world.current_step, until_step, self._interval)
         reason = 1
         while reason:
-            reason = self._drive_together()
+            reason = self._drive_together("resume" if reason == _EXCHANGE else "begin")
+            if reason == _EXCHANGE:
+                self._exchange_spikes(world)
+                continue
             self._empty_logs(world)
             world.current_step = int(self._control[layout.STEP])
             if reason == 2:
@@ -378,9 +410,24 @@ class NumbaEngine:
             current.fresh = current.fresh and world.current_step == world.chunk_start
         self._end_chunk(world)
 
-    def _drive_together(self) -> int:
+    def _exchange_spikes(self, world: World) -> None:
+        """Give the spikes of the own cells in this interval to all ranks, and have theirs."""
+        began = time.perf_counter()
+        exchange, control, functions = self._exchange, self._control, load(compiled.EXCHANGE)
+        if exchange is None:
+            raise InternalError("There is nobody to exchange spikes with.")
+        control[layout.MESSAGE_ADDRESS] = exchange.message.ctypes.data
+        functions["pack"](control.ctypes.data, 0, 0)
+        received = exchange.spikes()
+        control[layout.RECEIVED_ADDRESS] = received.ctypes.data
+        functions["unpack"](control.ctypes.data, len(received), 0)
+        if world.coupled:
+            exchange.potentials(world)
+        exchange.seconds += time.perf_counter() - began
+
+    def _drive_together(self, preparation: str) -> int:
         """Let all threads run the loop, of which one is this thread; why they came back."""
-        if load(compiled.DRIVER)["begin"](self._control.ctypes.data, 0, 0):
+        if load(compiled.DRIVER)[preparation](self._control.ctypes.data, 0, 0):
             return 2
         others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
         try:
@@ -394,7 +441,7 @@ class NumbaEngine:
                     other.join()
         return reason
 
-    def _describe_tables(self) -> None:
+    def _describe_tables(self, world: World) -> None:
         """Tell the run loop where the tables of records are."""
         width = max(len(self._records), self.threads)
         tables = (
@@ -411,6 +458,10 @@ class NumbaEngine:
         self._control[layout.GROUPS] = len(self._records)
         self._control[layout.SCRATCH] = self._address(np.zeros((self.threads + 1, 2, width), dtype=np.int64))
         self._control[layout.SCRATCH_WIDTH] = width
+        if self._exchange is not None:
+            self._exchange.make_room(sum(group.own[1] - group.own[0] for group in world.cells) * self._interval)
+            self._control[layout.RANKS] = self.comm.size
+            self._control[layout.PLACE_ADDRESS] = self._exchange.places.ctypes.data
 
     def phase_seconds(self) -> dict[tuple[str, ...], float]:
         """Seconds of updating each population and of delivering the spikes of each projection, if they are measured.
@@ -418,7 +469,10 @@ class NumbaEngine:
         Several threads measure their own; this is the sum, divided by their number.
         """
         self._keep_times()
-        return dict(self._phases)
+        phases = dict(self._phases)
+        if self._exchange is not None:
+            phases["exchange",] = self._exchange.seconds
+        return phases
 
     def _keep_times(self) -> None:
         """Add up the times in the records, which begin anew."""
@@ -445,14 +499,15 @@ class NumbaEngine:
         self._part_recordings = []
         for source in world.sources:
             row = self._rows[id(source)]
-            for part, (first, last) in zip(self._parts[:, row], self.slices(source.size), strict=True):
+            drawn = self._divided(*self._drawn(world, source))
+            for part, (first, last) in zip(self._parts[:, row], drawn, strict=True):
                 part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
                 if part[layout.COUNT_ADDRESS]:
                     part[layout.WORD_ADDRESS] = self._address(np.zeros((4, max(last - first, 1)), dtype=np.uint32))
         for group in world.cells:
             row = self._rows[id(group)]
             recordings = self._tables[id(group)][1]
-            for part, (first, last) in zip(self._parts[:, row], self.slices(group.size), strict=True):
+            for part, (first, last) in zip(self._parts[:, row], self.slices(group), strict=True):
                 part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
                 part[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
                 part[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))

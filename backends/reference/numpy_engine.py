@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyNN.parallel import Communicator
+from pyNN.profiling import PhaseTimes
 from pyNN.reference.eager_synapses import EagerSynapses
+from pyNN.reference.exchange import Exchange
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import sort_by_source
-from pyNN.reference.world import CellGroup, Projection, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
 from pyNN.specs import FloatArray, IntArray
 
 
@@ -16,8 +19,19 @@ class NumpyEngine:
 
     sort = staticmethod(sort_by_source)
 
-    def slices(self, size: int) -> list[tuple[int, int]]:
-        return [(0, size)]
+    def __init__(self, profile: bool = False, comm: Communicator | None = None) -> None:
+        self._profile = profile
+        self._exchange = Exchange(comm) if comm is not None and comm.size > 1 else None
+        self._times = PhaseTimes()
+
+    def phase_seconds(self) -> dict[tuple[str, ...], float]:
+        return self._times.seconds if self._profile else {}
+
+    def slices(self, group: Group) -> list[tuple[int, int]]:
+        return [group.own]
+
+    def longest_interval(self, world: World) -> int:
+        return 1
 
     def pack(self, projection: Projection) -> None:
         return None
@@ -42,21 +56,30 @@ class NumpyEngine:
             for synapses in world.ruled:
                 synapses.follow_early(world.current_step)
             self._couple(world)
-            spikes = {id(group): self._update(world, group, step) for group in world.cells}
+            spikes = {}
+            for group in world.cells:
+                with self._times.measure("update", group.spec.label):
+                    spikes[id(group)] = self._update(world, group, step)
+            own = spikes
+            if self._exchange is not None:
+                spikes = {id(group): self._exchange.cells(group, spikes[id(group)]) for group in world.cells}
+                self._exchange.potentials(world)
             for source in world.sources:
                 spikes[id(source)] = source.train.at(step)
             counts = {id(s): s.counts_at(step) for s in world.sources if s.is_counted}
             for route in world.routes:
-                if id(route.source) in counts:
-                    deliver(route, np.flatnonzero(counts[id(route.source)]), step, counts[id(route.source)])
-                else:
-                    deliver(route, spikes[id(route.source)], step)
+                with self._times.measure("deliver", route.label):
+                    if id(route.source) in counts:
+                        deliver(route, np.flatnonzero(counts[id(route.source)]), step, counts[id(route.source)])
+                    else:
+                        deliver(route, spikes[id(route.source)], step)
             for synapses in world.ruled:
                 for owner in (*world.cells, *world.sources):
                     synapses.add(owner, step, spikes[id(owner)])
                 synapses.follow(step)
-            for group in world.cells:
-                self._record(world, group, step, spikes[id(group)])
+            with self._times.measure("record"):
+                for group in world.cells:
+                    self._record(world, group, step, own[id(group)])
             world.current_step = step
 
     def _deliver_sources(self, world: World, step: int) -> None:
@@ -92,7 +115,10 @@ class NumpyEngine:
                 group.states, group.refractory, arrived, injected, group.coefficients, group.random_key, step
             )
         arrived[:] = 0.0
-        return np.asarray(cells, dtype=np.int64)
+        # Those of other ranks are updated too, without their input; what they do is not looked at.
+        first, last = group.own
+        spiking = np.asarray(cells, dtype=np.int64)
+        return spiking[(spiking >= first) & (spiking < last)]
 
     def _injected(self, world: World, group: CellGroup, update: int) -> FloatArray:
         coupled = world.coupled.get(id(group))

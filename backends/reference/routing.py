@@ -83,7 +83,7 @@ def _parts(
                 chosen = np.flatnonzero((source_of[pre] == s) & (target_of[post] == t))
                 pre, post = pre[chosen], post[chosen]
             pre, post = _mapped(source_cell, pre), _mapped(target_cell, post)
-            for thread, where in enumerate(_by_slice(post, engine.slices(target.size))):
+            for thread, where in enumerate(_by_slice(post, engine.slices(target_group))):
                 part: Any = chosen if where is None else where if chosen is None else chosen[where]
                 own_pre, own_post = _chosen(pre, where), _chosen(post, where)
                 if len(own_pre):

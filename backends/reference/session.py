@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.backend import Settings, Spikes
+from pyNN.compilation.library import seconds_waited
 from pyNN.equations.synapses import needs_rule
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
+from pyNN.parallel import Communicator, SerialCommunicator, agree, block_share
+from pyNN.profiling import CELLS_AND_SYNAPSES, PhaseTimes
 from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
 from pyNN.reference.packing import PackedTable
@@ -52,8 +55,9 @@ _LARGEST_CHUNK_SAMPLES = 1 << 24
 class ReferenceSession:
     """One simulation. Everything acts at once; coefficients and routes are brought up to date before the next step."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, comm: Communicator | None = None) -> None:
         self._settings = settings
+        self._comm = SerialCommunicator() if comm is None else comm
         self._engine = engine
         self._world = World()
         self._populations: list[PopulationSpec] = []
@@ -61,7 +65,9 @@ class ReferenceSession:
         self._projections: dict[int, Projection] = {}
         self._stale = True
         self._chunk_steps = _FIRST_CHUNK_STEPS
+        self._most_recorded = 1
         self._closed = False
+        self._times = PhaseTimes()
 
     @property
     def current_step(self) -> int:
@@ -76,12 +82,14 @@ class ReferenceSession:
         for group in groups.values():
             if isinstance(group, CellGroup):
                 group.refresh()
-                self._engine.prepare(group)
+                with self._times.measure("build", "cells"):
+                    self._engine.prepare(group)
         everything = [*self._populations, *part.populations]
         all_groups = {**self._groups, **groups}
         projections = {}
         for spec in part.projections:
             projection = Projection(spec)
+            began, waited = time.perf_counter(), seconds_waited()
             if spec.model.coupling:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
@@ -91,7 +99,11 @@ class ReferenceSession:
                 )
             else:
                 projection.routes = self._make_routes(projection, everything, all_groups)
+                for route in projection.routes:
+                    route.label = spec.label
             projections[spec.id] = projection
+            self._times.add(("build", "sort connections"), time.perf_counter() - began)
+            self._times.add_waited(("build", "sort connections"), waited)
         currents = {spec.id: self._make_current(spec, everything, all_groups) for spec in part.currents}
         recordings = {spec.id: self._make_recording(spec, all_groups) for spec in part.recordings}
 
@@ -100,8 +112,9 @@ class ReferenceSession:
         world.cells += [g for g in groups.values() if isinstance(g, CellGroup)]
         world.sources += [g for g in groups.values() if isinstance(g, SourceGroup)]
         self._projections.update(projections)
-        for projection in projections.values():
-            self._pack(projection)
+        with self._times.measure("build", "sort connections"):
+            for projection in projections.values():
+                self._pack(projection)
         world.routes += [route for p in projections.values() for route in p.routes]
         world.ruled += [p.synapses for p in projections.values() if p.synapses is not None]
         world.couplings += [coupling for p in projections.values() for coupling in p.couplings]
@@ -135,6 +148,11 @@ class ReferenceSession:
                 projection.hand_over(keeper)
 
     def _make_group(self, spec: PopulationSpec) -> Group:
+        group = self._whole_group(spec)
+        group.own = block_share(spec.size, spec.first_id, self._comm.rank, self._comm.size)
+        return group
+
+    def _whole_group(self, spec: PopulationSpec) -> Group:
         if spec.is_source:
             from pyNN.spike_sources import make_source
 
@@ -170,7 +188,8 @@ class ReferenceSession:
     def advance(self, steps: int) -> None:
         """Simulate; SimulatorError if a state is not finite, KeyboardInterrupt (data kept) on Ctrl-C."""
         self._check_open()
-        self._refresh()
+        with self._times.measure("run", "prepare"):
+            self._refresh()
         world = self._world
         target = world.current_step + int(steps)
         for recording in self._state_recordings():
@@ -179,16 +198,29 @@ class ReferenceSession:
                 recording.sample()
         with _interrupts_deferred() as interrupted:
             while world.current_step < target:
-                self._run_chunk(min(target, world.current_step + self._chunk_limit()))
+                self._run_chunk(min(target, world.current_step + self._chunk_limit()), interrupted)
                 if interrupted:
                     break
         if interrupted:
             interrupted[0]()
 
-    def _run_chunk(self, until_step: int) -> None:
+    def _agree_on_interval(self) -> None:
+        """Have all ranks take the same number of steps between exchanges of spikes."""
+        if self._comm.size == 1:
+            return
+        world = self._world
+        interval = self._engine.longest_interval(world)
+        shortest, cells = self._comm.largest([-interval, self._widest()], "begin of a piece of the run")
+        self._most_recorded = int(cells)
+        if world.common_interval != -int(shortest):
+            world.common_interval = -int(shortest)
+            self._stale = True
+
+    def _run_chunk(self, until_step: int, interrupted: list[Any]) -> None:
         world = self._world
         began, first = time.perf_counter(), world.current_step
         world.chunk_start = first
+        times = self._times
         for source in world.sources:
             if isinstance(source.player, CountedPoissonSource):
                 until_step = min(until_step, source.player.tables(first + 1)[0])
@@ -199,20 +231,42 @@ class ReferenceSession:
             source.play(until_step)
             for recording in world.spike_recordings(source):
                 recording.append(source.train.steps, source.train.cells)
+        if world.sources:
+            times.add(("run", "spike sources"), time.perf_counter() - began)
         for current in world.currents.values():
             current.signal = self._signal(current.spec, first, until_step - first)
         for samples in self._state_recordings():
             samples.make_room(until_step)
-        self._engine.run(world, until_step)
-        self._check_finite(first)
+        with times.measure(*CELLS_AND_SYNAPSES):
+            self._engine.run(world, until_step)
+        failure = self._not_finite(first)
         seconds = max(time.perf_counter() - began, 1e-6)
+        if self._comm.parts > 1:
+            # What happens to one rank happens to all.
+            own = [seconds, failure is not None, bool(interrupted)]
+            seconds, failed, stopped = self._comm.largest(own, "end of a piece of the run")
+            if failed:
+                agree(self._comm, failure, "report of a state that is not finite")
+            if stopped and not interrupted:
+                interrupted.append(_interrupt)
+        if failure is not None:
+            raise failure
         ratio = min(max(CHUNK_SECONDS / seconds, 0.25), 4.0)
         self._chunk_steps = int(min(max((until_step - first) * ratio, 1), _LARGEST_CHUNK_STEPS))
 
+    def phase_seconds(self) -> dict[tuple[str, ...], float]:
+        """Seconds by phase, for pyNN.profiling; those of the engine are parts of the loop."""
+        parts = {(*CELLS_AND_SYNAPSES, *path): seconds for path, seconds in self._engine.phase_seconds().items()}
+        return {**self._times.seconds, **parts}
+
     def _chunk_limit(self) -> int:
         """Steps in the next chunk: bounded wall time, and bounded growth of recorded data."""
-        cells = max((len(r.cells) for r in self._state_recordings()), default=1)
+        cells = self._widest() if self._comm.parts == 1 else self._most_recorded
         return max(min(self._chunk_steps, _LARGEST_CHUNK_SAMPLES // max(cells, 1)), 1)
+
+    def _widest(self) -> int:
+        """The number of cells of the largest recording of a state."""
+        return max((len(r.cells) for r in self._state_recordings()), default=1)
 
     def _signal(self, spec: CurrentSpec, first: int, steps: int) -> FloatArray:
         from pyNN.waveforms import signal
@@ -239,6 +293,7 @@ class ReferenceSession:
                 self._stale = True
         for synapses in world.ruled:
             synapses.refresh(world.current_step)
+        self._agree_on_interval()
         if not self._stale:
             return
         for group in world.cells:
@@ -251,28 +306,36 @@ class ReferenceSession:
     def _state_recordings(self) -> list[StateRecording]:
         return [r for r in self._world.recordings.values() if isinstance(r, StateRecording)]
 
-    def _check_finite(self, since_step: int) -> None:
+    def _not_finite(self, since_step: int) -> SimulatorError | None:
+        """What to raise if a state of the own cells is not finite."""
         for group in self._world.cells:
+            first, last = group.own
+            states = group.states[:, first:last]
             # One sum finds out in a single pass whether there is anything to look for.
             with np.errstate(all="ignore"):
-                if np.isfinite(group.states.sum()):
+                if np.isfinite(states.sum()):
                     continue
-            wrong = np.argwhere(~np.isfinite(group.states))
+            wrong = np.argwhere(~np.isfinite(states))
             if not len(wrong):
                 continue
+            wrong[:, 1] += first
             row, cell = wrong[0]
             dt = self._settings.dt
-            raise SimulatorError(
+            return SimulatorError(
                 f"'{group.analysis.states[row]}' of cell {cell} of {group.spec.label} became "
                 f"{group.states[row, cell]} between {since_step * dt:g} and {self.current_step * dt:g} ms "
                 f"({len({int(c) for _, c in wrong})} cell(s) affected). Look for parameters or weights of the wrong "
                 "magnitude, or use a smaller timestep."
             )
+        return None
 
     # -- recorded data
 
     def collect(self, recording: int) -> Spikes | FloatArray:
         return self._recording(recording).collect(self.current_step)
+
+    def take(self, recording: int) -> Spikes | FloatArray:
+        return self._recording(recording).take()
 
     def clear(self, recording: int) -> None:
         self._recording(recording).clear(self.current_step)
@@ -339,6 +402,20 @@ class ReferenceSession:
         self._world.currents[current.id] = self._make_current(current, self._populations, self._groups)
         self._stale = True
 
+    def snapshot(self) -> dict[str, Any]:
+        """All that decides the future besides the network that has been built: see pyNN.reference.state."""
+        from pyNN.reference.state import snapshot
+
+        self._check_open()
+        return snapshot(self)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot of a session of the same network; this one has built it and not run."""
+        from pyNN.reference.state import restore
+
+        self._check_open()
+        restore(self, state)
+
     def close(self) -> None:
         self._closed = True
         self._world = World(current_step=self._world.current_step)
@@ -359,6 +436,10 @@ class ReferenceSession:
     def _check_open(self) -> None:
         if self._closed:
             raise InternalError("This session is closed.")
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt("Another MPI rank was interrupted.")
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +15,7 @@ from pyNN.compilation.cache import digest
 from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
+from pyNN.models import TimedArray
 from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
 from pyNN.spike_sources import CountedPoissonSource
 
@@ -50,7 +53,10 @@ class CellGroup:
         )
         self.states: FloatArray = np.empty((len(self.analysis.states), spec.size))
         for row, name in enumerate(self.analysis.states):
-            self.states[row] = _numbers(spec, name, spec.initial_values[self.expansion.origin(name)])
+            start = spec.initial_values.get(self.expansion.origin(name), self.analysis.hidden.get(name, 0.0))
+            self.states[row] = _numbers(spec, name, start)
+        self.every = int(round(self.analysis.interval / dt)) if self.analysis.interval else 1
+        self.tables = [tabulated(spec.model.tables[name]) for name in self.analysis.tables]
         self.refractory: FloatArray = np.zeros(spec.size)
         self.injected: FloatArray = np.zeros(spec.size)
         self.ring: FloatArray = np.zeros((1, len(self.analysis.receptors), spec.size))
@@ -61,6 +67,8 @@ class CellGroup:
         self._derive()
         self.coefficients: list[float | FloatArray] | None = None
         self.train = SpikeTrain()
+        self.own = (0, spec.size)
+        """The cells of this MPI rank: first, one after the last. What is known of the others' states may be old."""
 
     @property
     def size(self) -> int:
@@ -70,7 +78,9 @@ class CellGroup:
         """Compute the coefficients anew if a parameter changed; whether they did."""
         if self.coefficients is not None:
             return False
-        self.coefficients = propagators.coefficients(self.program, self.module, self.parameters, self.size, self.dt)
+        self.coefficients = propagators.coefficients(
+            self.program, self.module, self.parameters, self.size, self.dt * self.every, self.tables, self.every
+        )
         return True
 
     @property
@@ -128,6 +138,12 @@ class CellGroup:
         return NonExistentParameterError(name, self.spec.model.name, [*self.parameters, *self.analysis.states])
 
 
+def tabulated(table: TimedArray) -> TimedArray:
+    """The table with its values as kernels read them: one row a time, one number after the other."""
+    values = np.ascontiguousarray(table.values, dtype=np.float64)
+    return dataclasses.replace(table, values=values.reshape(len(values), -1))
+
+
 def _numbers(spec: PopulationSpec, name: str, value: Any) -> FloatArray:
     if isinstance(value, Ragged):
         raise InvalidDimensionsError(f"'{name}' of {spec.label} takes one number a cell, not an array a cell.")
@@ -163,6 +179,8 @@ class SourceGroup:
         self.train = SpikeTrain()
         self.known_until = start_step
         self.parameters: dict[str, Any] = dict(spec.parameters)
+        self.own = (0, spec.size)
+        """The sources of this MPI rank: first, one after the last."""
 
     @property
     def size(self) -> int:
@@ -233,6 +251,8 @@ class Route:
     delays: int | IndexArray
     slice_number: int = 0
     """The number of the slice that has all the targets."""
+    label: str = ""
+    """That of the projection."""
 
     @property
     def smallest_delay(self) -> int:
@@ -393,6 +413,23 @@ class StateRecording:
         self.data[self.count] = self.group.states[self.row][self.cells]
         self.count += 1
 
+    @property
+    def samples(self) -> FloatArray:
+        """All samples, in an array of its own."""
+        return np.concatenate([*self._full, self.data[: self.count]])
+
+    @property
+    def first_step(self) -> int:
+        """Step of the first of them."""
+        return self.start_step - self._kept * self.every
+
+    def put_back(self, samples: FloatArray, first_step: int) -> None:
+        """Have these samples, the first of which is of `first_step`, in the place of those that are there."""
+        self._full, self._kept = [], 0
+        self.data = np.array(samples, dtype=float).reshape(-1, len(self.cells))
+        self.count = len(self.data)
+        self.start_step = first_step
+
     def collect(self, current_step: int) -> FloatArray:
         samples = [*self._full, self.data[: self.count]]
         if self.is_due(current_step):
@@ -442,6 +479,8 @@ class World:
     current_step: int = 0
     chunk_start: int = 0
     """Step of the first value of the currents' signals."""
+    common_interval: int = 0
+    """Steps between two exchanges of spikes, on which all MPI ranks agree; 0: there is a single process."""
 
     @property
     def interval(self) -> int:
@@ -466,8 +505,11 @@ class World:
 class Engine(Protocol):
     """What computes."""
 
-    def slices(self, size: int) -> list[tuple[int, int]]:
-        """The cells of a group (first, one after the last) of each slice, which one thread at a time deals with."""
+    def slices(self, group: Group) -> list[tuple[int, int]]:
+        """The own cells of a group (first, one after the last) of each slice, which one thread at a time deals with."""
+
+    def longest_interval(self, world: World) -> int:
+        """Steps that can be taken, as far as this rank's cells and connections decide, before spikes are exchanged."""
 
     def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
         """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
@@ -479,6 +521,9 @@ class Engine(Protocol):
         self, projection: Projection, parts: list[Any], dt: float, step: int, seed: int, trial: int
     ) -> Any:
         """The pyNN.reference.plasticity.RuledSynapses of a projection."""
+
+    def phase_seconds(self) -> Mapping[tuple[str, ...], float]:
+        """Seconds in `run` by path below "cells and synapses", such as ("update", label) and ("deliver", label)."""
 
     def prepare(self, group: CellGroup) -> None:
         """Do what takes long for a group of a new cell type: compile it."""

@@ -56,8 +56,9 @@ def _split(x: float) -> tuple[float, int]:  # pragma: no cover - compiled
     if x < _SMALLEST_NORMAL:
         x *= _TWO_54
         shift = 54
-    b = bits(x)
-    return from_bits((b & _FRACTION) | _HALF), int(b >> 52) - 1022 - shift
+    b: Any = bits(x)  # type: ignore[call-arg]
+    fraction = from_bits((b & _FRACTION) | _HALF)  # type: ignore[call-arg]
+    return fraction, int(b >> 52) - 1022 - shift
 
 
 @njit(error_model="numpy")

@@ -29,6 +29,15 @@ ALLOWED = {
     ("pynn_core/equations/store.py", "exec_module"): (
         "the kernels that the package has written itself from parsed equations, in the user's own cache folder"
     ),
+    ("pynn_core/compilation/worker.py", "exec"): "kernels that the package has written itself from parsed equations",
+    ("pynn_core/compilation/worker.py", "compile"): "the same",
+    ("pynn_core/equations/store.py", "exec"): "the same, where no folder can be written",
+    ("pynn_core/equations/store.py", "compile"): "the same",
+    ("pynn_core/parallel.py", "pickle.loads"): "what another rank of the same job has sent, as mpi4py's own methods do",
+    ("pynn_core/sweep/worker.py", "pickle.loads"): (
+        "the job that the process which started this one wrote into a folder of its own, as multiprocessing does"
+    ),
+    ("pynn_core/sweep/worker.py", "run_path"): "the script of the user who sweeps it",
     ("pynn_core/plugins.py", "exec_module"): "the method's own definition, of a loader of installed packages",
     ("pynn_core/cli/runner.py", "run_path"): "`pynn run script.py` runs the script that the user names",
     ("examples/data_handling.py", "PickleIO"): "reads the file that the same script has just written",

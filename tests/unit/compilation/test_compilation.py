@@ -127,7 +127,8 @@ def test_a_function_checks_its_arrays():
     ],
 )
 def test_code_that_needs_python_is_refused(body, said):
-    unit = Unit("refused", f"import numpy as np\nfrom numba import njit\n@njit\ndef f(n):\n    {body}\n", {"f": "i8 -> f8"})
+    text = f"import numpy as np\nfrom numba import njit\n@njit\ndef f(n):\n    {body}\n"
+    unit = Unit("refused", text, {"f": "i8 -> f8"})
     request(unit)
     with pytest.raises(InternalError, match=said):
         load(unit)

@@ -361,8 +361,6 @@ def test_what_cannot_be_built_is_said_before_anything_is_created():
                              Definition("Plastic", {**STATIC.parameters, "U": Parameter(0.5, "")}), table([], 1, 0.1))
     with pytest.raises(NoModelAvailableError, match="Plastic"):
         backend.check(NetworkSpec([cell], [plastic]), settings)
-    with pytest.raises(CapabilityError, match="one process"):
-        backend.open(settings, SerialCommunicator(0, 2))
 
 
 INTERRUPTED = """
