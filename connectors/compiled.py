@@ -9,7 +9,7 @@ UNIT = Unit(
     "connectors",
     "from pyNN.connectors.kernels import choose_rows, sample_rows, skip_rows, transpose\n",
     {
-        "skip_rows": f"{_KEYED} f8 i4* i8* i8*",
+        "skip_rows": f"{_KEYED} f8 f8* i4* i8* i8*",
         "sample_rows": f"{_KEYED} i8* i4* u8* i4*",
         "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
         "transpose": "i4* i4* i8 i4* i4* i8*",

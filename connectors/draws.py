@@ -21,6 +21,9 @@ from pyNN.random.streams import derive_key, log, mapped, uniforms
 Int32Array = NDArray[np.int32]
 Report = Callable[[float], None]
 
+SKIPS_A_BLOCK = 32
+"""Distances to the next hit that the compiled loop draws at once: in a fourth of the time that it takes one by one."""
+
 
 def checked_rng(owner: Connector, rng: Any) -> AbstractRNG | None:
     if rng is None or isinstance(rng, NativeRNG):
@@ -100,12 +103,13 @@ def _bernoulli_compiled(
     skip_rows = loop("skip_rows")
     counts = np.zeros(rows.size, dtype=np.int64)
     done = np.zeros(2, dtype=np.int64)
+    skips = np.empty(SKIPS_A_BLOCK)
     parts = []
     while (row := int(done[0])) < rows.size:
         # Five standard deviations above the mean nearly always suffice; otherwise the rest goes into another array.
         mean = min(rows.size - row, max(1, 16 * PAIRS_A_BLOCK // width)) * width * p
         buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width, dtype=np.int32)
-        skip_rows(key, rows, forbidden, width, log_q, buffer, counts, done)
+        skip_rows(key, rows, forbidden, width, log_q, skips, buffer, counts, done)
         parts.append(buffer[: done[1]])
         report(done[0] / rows.size)
     # A single part is little shorter than its buffer, so that a copy would save no memory worth its time.

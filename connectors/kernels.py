@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pyNN.random.compiled import log, uniform
+from pyNN.random.compiled import log, uniform, uniform_inlined
 
 _ONE, _58, _63 = np.uint64(1), np.uint64(58), np.uint64(63)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -22,12 +22,22 @@ _SCAN_RATIO = 256
 
 
 @njit(error_model="numpy")
+def _draw_skips(key: Any, row: Any, first: int, log_q: float, skips: Any) -> None:  # pragma: no cover - compiled
+    """The distances from hit to hit of a row, from number `first` on; loops without branches use the vector unit."""
+    for k in range(skips.size):
+        skips[k] = uniform_inlined(key, row, first + k)
+    for k in range(skips.size):
+        skips[k] = log(1.0 - skips[k]) / log_q
+
+
+@njit(error_model="numpy")
 def skip_rows(
-    key: Any, rows: Any, forbidden: Any, width: int, log_q: float, columns: Any, counts: Any, done: Any
+    key: Any, rows: Any, forbidden: Any, width: int, log_q: float, skips: Any, columns: Any, counts: Any, done: Any
 ) -> None:  # pragma: no cover - compiled
     """Fill `columns` with the hits of rows[done[0]:], jumping from hit to hit; counts[k] gets the hits of rows[k].
 
-    Stops before a row that does not fit: `done` is then (number of the first row not done, number of columns filled).
+    `skips` is working memory. Stops before a row that does not fit: `done` is then (number of the first row not done,
+    number of columns filled).
     """
     filled = 0
     for k in range(done[0], rows.size):
@@ -35,7 +45,9 @@ def skip_rows(
         position = 0
         ordinal = 0
         while True:
-            skip = log(1.0 - uniform(key, rows[k], ordinal)) / log_q
+            if ordinal % skips.size == 0:
+                _draw_skips(key, rows[k], ordinal, log_q, skips)
+            skip = skips[ordinal % skips.size]
             ordinal += 1
             if skip >= width - position:
                 break

@@ -456,6 +456,13 @@ def _world() -> MPICommunicator:
     return world
 
 
+def end_all_ranks(show: Callable[[], None]) -> None:
+    """Show an exception that ends the script; where it runs on several ranks one shows it, and all end."""
+    if _world.cache_info().currsize:
+        _world().abort(show)
+    show()
+
+
 _LAUNCHER_PREFIXES = ("OMPI_", "PMIX_", "PMI_", "PRTE_", "PALS_", "HYDRA_", "HYDI_", "MPI_LOCAL", "I_MPI_INFO_")
 
 

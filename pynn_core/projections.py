@@ -314,7 +314,7 @@ class Projection:
         return columns
 
     def _survey(self, table: ConnectionTable) -> Any:
-        """Learn how many connections all ranks have, and their delays; numbers with the signs that their weights have."""
+        """Learn how many connections all ranks have, and their delays; numbers with the signs of their weights."""
         weights = np.asarray(table.columns["weight"])
         self._limits: tuple[int, int] | None = None
         self._total = table.size

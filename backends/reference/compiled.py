@@ -11,6 +11,7 @@ from pyNN.compilation.cache import digest
 from pyNN.connectors.compiled import UNIT as CONNECTORS
 from pyNN.equations import arrays, kernels, store
 from pyNN.equations.program import Program
+from pyNN.random.native import UNIT as STREAMS
 from pyNN.reference import delivery, layout
 from pyNN.reference.kernel_frame import FRAME
 from pyNN.specs import PopulationSpec
@@ -116,7 +117,7 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
 
 def request_common() -> None:
     """Begin to compile what nearly every network needs, if that is not there yet."""
-    for unit in (DRIVER, CONNECTORS, sorting("u2", "f8", "u1")):
+    for unit in (DRIVER, CONNECTORS, sorting("u2", "f8", "u1"), STREAMS):
         request(unit)
 
 

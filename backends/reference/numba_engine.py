@@ -206,7 +206,7 @@ class NumbaEngine:
         self._describe_tables(world)
 
     def _drawn(self, world: World, source: SourceGroup) -> tuple[int, int]:
-        """The counted sources whose spikes are drawn here: those of other ranks are drawn again rather than received."""
+        """The counted sources whose spikes are drawn here: those of other ranks are drawn again, not received."""
         routes = [route for route in world.routes if route.source is source and route.posts.size]
         if self._exchange is None or not all(self._is_one_to_one(route) for route in routes):
             return 0, source.size

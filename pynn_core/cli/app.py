@@ -265,6 +265,7 @@ def run(
         _declare_api(api)
     from pyNN.cli.backends import backend_names
     from pyNN.cli.runner import run_script, script_traceback
+    from pyNN.parallel import end_all_ranks
     from pyNN.errors import BackendNotInstalledError, nearest
 
     known = backend_names()
@@ -280,7 +281,8 @@ def run(
         click.secho(str(error), fg="red", err=True)
         raise SystemExit(EXIT_BACKEND_FAILED) from error
     except Exception as error:
-        click.echo(script_traceback(error, script), nl=False, err=True)
+        text = script_traceback(error, script)
+        end_all_ranks(lambda: click.echo(text, nl=False, err=True))
         raise SystemExit(EXIT_NOT_MET) from error
 
 

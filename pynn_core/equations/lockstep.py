@@ -39,9 +39,9 @@ _VECTOR = 8
 """Cells are computed in multiples of this, so that no cells are left over for a loop that is not vector code."""
 _END = "1.0 - 1e-14"
 _SHORTEST = 1e-200
-RESOLUTION = 1e-15
-"""Of time, as a fraction of the step."""
-STEEP = 1e8
+RESOLUTION = 1e-8
+"""Of time, as a fraction of the step; the time itself, which right sides may name, is not known better."""
+STEEP = 1e6
 """A solution diverges if a step at its slope would change the states by more than this factor."""
 
 

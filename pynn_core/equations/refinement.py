@@ -142,7 +142,7 @@ class Refined:
             "            _h = 0.1*_h",
             *self._at_divergence(result, " " * 12),
             "            continue",
-            f"        if (_worst <= 1.0) | (_h <= {SHORTEST!r}):",
+            "        if _worst <= 1.0:" if within else f"        if (_worst <= 1.0) | (_h <= {SHORTEST!r}):",
             *(self._at_crossing(accept, result) if within else []),
             *(f"        {line}" for line in accept),
             "            _t = _t + _h",
