@@ -364,14 +364,19 @@ def _line_of_script() -> str:
     return "" if frame is None else f"{os.path.basename(frame.f_code.co_filename)}, line {frame.f_lineno}"
 
 
+def parts_of_exception(failure: Exception | None) -> tuple[type[Exception], Any, dict[str, Any]] | None:
+    """(type, arguments, attributes), which can be sent to other ranks."""
+    return None if failure is None else (type(failure), failure.__reduce__()[1], dict(vars(failure)))
+
+
 def agree(comm: Communicator, failure: Exception | None, what: str) -> None:
     """Raise on every rank if any rank has failed: its own exception, or that of the first that has."""
     if comm.parts > 1 and comm.largest([float(failure is not None)], what)[0]:
-        everyone = comm.allgather(None if failure is None else (type(failure), failure.args, vars(failure)), what)
+        everyone = comm.allgather(parts_of_exception(failure), what)
         if failure is None:
             kind, arguments, attributes = next(one for one in everyone if one is not None)
+            # Exceptions whose __init__ makes the message of other arguments cannot be pickled as they are.
             failure = kind.__new__(kind, *arguments)
-            failure.args = arguments
             vars(failure).update(attributes)
     if failure is not None:
         raise failure

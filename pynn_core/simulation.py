@@ -145,7 +145,7 @@ class Simulation:
 
     def require_model(self, definition: Definition) -> None:
         """Raise NoModelAvailableError if the backend has no such model."""
-        from_equations = self.backend.capabilities.equations and bool(definition.equations)
+        from_equations = self.backend.capabilities.equations and bool(definition.equations or definition.own)
         if (definition.own or definition.name not in self.backend.models) and not from_equations:
             reason = self.backend.capabilities.missing.get(definition.name, "")
             raise NoModelAvailableError(

@@ -46,8 +46,6 @@ class ConnectionStore:
         self._lookup = Lookup(nest, clock.dt, threads)
         self.spiking_nodes: IntArray = np.empty(0, dtype=np.int64)
         """Node ids of all presynaptic cells."""
-        self._senders: IntArray = np.empty(0, dtype=np.int64)
-        """Node ids of those that have connections onto cells of this MPI rank."""
 
     @property
     def epoch(self) -> int:
@@ -161,7 +159,6 @@ class ConnectionStore:
             self._connect_rows(built, self._native_columns(built), largest)
         if not table.size:
             return
-        self._senders = np.union1d(self._senders, built.pre_nodes[np.unique(built.pre)])
         if built.synapse.trace:
             self._set_taus(built, built.columns[built.synapse.trace])
         if built.followed:
@@ -310,17 +307,12 @@ class ConnectionStore:
         post = self._nest.NodeCollection(built.post_nodes)
         self._nest.Connect(pre, post, conn_spec, syn_spec)
         built.selections.append(selection)
-        self._senders = np.union1d(self._senders, built.pre_nodes)
         if built.followed:
             self._follow(built, built.pre_nodes, built.post_nodes[self._ranks.here(built.post_nodes)])
         if built.synapse.trace:
             tau = float(spec.rule.values[built.synapse.trace])
             self._taus[spec.id] = dict.fromkeys(spec.post.tolist(), tau)
             versions.set_nodes(post, {"tau_minus": tau})
-
-    def heard(self, nodes: IntArray, taps: Taps) -> Any:
-        """Which of these nodes have connections onto cells of this MPI rank, or onto a recorder of the session."""
-        return np.isin(nodes, self._senders) | np.isin(nodes, taps.nodes)
 
     # --- time --------------------------------------------------------------------------------------------------
 

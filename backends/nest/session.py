@@ -420,12 +420,14 @@ class NestSession:
         nest.rng_seed = _kernel_seed(self._settings.rng_seed, "run", self._settings.trial)
         bounds = [self._settings.min_delay_steps, self._settings.max_delay_steps]
         asked = [steps for steps in bounds if steps is not None]
-        if not asked and not self._ranks.largest(nest.num_connections)[0]:
+        if self._ranks.several:
+            asked += self._delays_of_all_ranks()
+        if not asked and not nest.num_connections:
             asked = [1]
         if asked:
-            # NEST takes the range of delays from the connections that exist; these two are for that only.
-            anchors = nest.Create(models.RELAY, 2)
-            for steps in asked:
+            # NEST takes the range of delays from the connections that exist here; these are for that only.
+            anchors = nest.Create(models.RELAY, 1 + self._ranks.size)
+            for steps in sorted(set(asked)):
                 spec = {"delay": steps * self.dt, "synapse_model": "static_synapse"}
                 nest.Connect(anchors[:1], anchors[1:], syn_spec=spec)
         self.lag = round(nest.min_delay / self.dt)
@@ -436,6 +438,15 @@ class NestSession:
         for cells in self._populations.values():
             if cells.native and cells.spec.size:
                 self._create_generators(cells)
+
+    def _delays_of_all_ranks(self) -> list[int]:
+        """The smallest and the largest delay (steps) of the connections that there are; empty without any."""
+        own = [-np.inf, -np.inf]
+        low, high = self._nest.min_delay, self._nest.max_delay
+        if self._nest.num_connections:
+            own = [-low, high]
+        low, high = self._ranks.largest(*own)
+        return [round(-low / self.dt), round(high / self.dt)] if np.isfinite(high) else []
 
     def _lead_in(self) -> None:
         """Let NEST's clock run while the cells stand still."""
@@ -457,6 +468,9 @@ class NestSession:
         self._led_in = True
         self._connections.begin()
         for key, spec in self._pending_recordings.items():
+            if self._trackers:
+                # Each recorder brings connections, and a tracker looks for those onto its cells.
+                self._ranks.settle()
             self._recordings[key] = self._make_recording(spec, readers[key])
         self._pending_recordings = {}
         self._ranks.settle()
@@ -515,9 +529,8 @@ class NestSession:
                 "NEST cannot send any more. Its first spike can be one time step later."
             )
         if self._ranks.several:
-            # A generator is on all ranks, each of which sends to its own cells.
-            heard = self._connections.heard(cells.ids, self._taps)[which]
-            steps, which = steps[heard], which[heard]
+            here = self._ranks.here(cells.ids)[which]
+            steps, which = steps[here], which[here]
             if not len(steps):
                 return
         order = np.lexsort((steps, which))

@@ -112,11 +112,6 @@ class Taps:
         self._weights: dict[str, Tap] = {}
         self._targets: dict[str, IntArray] = {}
 
-    @property
-    def nodes(self) -> IntArray:
-        """The nodes that are watched, on any rank."""
-        return self._nodes
-
     def watch(self, nodes: IntArray) -> None:
         """Listen to these nodes from now on. Their spikes come once, however often this is said."""
         new = np.setdiff1d(nodes, self._nodes)

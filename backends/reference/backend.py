@@ -157,7 +157,7 @@ class ReferenceBackend:
 
     def check_snapshot(self, network: NetworkSpec, settings: Settings, state: Mapping[str, Any]) -> None:
         """CapabilityError for a snapshot of another engine where the two keep synapses differently."""
-        from pyNN.reference.state import check_engine
+        from pyNN.reference.snapshots import check_engine
 
         check_engine(network, settings, state)
 

@@ -133,7 +133,9 @@ class RuledSynapses(ABC):
     @property
     def fraction(self) -> float:
         """The part of the delay between synapse and soma of the target."""
-        return float(np.asarray(self.projection.columns.get(FRACTION, 1.0)).flat[0])
+        fractions = np.asarray(self.projection.columns.get(FRACTION, 1.0))
+        # An MPI rank may have none of the connections.
+        return float(fractions.flat[0]) if fractions.size else 1.0
 
     def _sign(self, weights: Any) -> float:
         """What the stored weights are multiplied by: -1 where the rule works with the magnitude of negative weights."""

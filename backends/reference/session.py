@@ -403,15 +403,15 @@ class ReferenceSession:
         self._stale = True
 
     def snapshot(self) -> dict[str, Any]:
-        """All that decides the future besides the network that has been built: see pyNN.reference.state."""
-        from pyNN.reference.state import snapshot
+        """All that decides the future besides the network that has been built: see pyNN.reference.snapshots."""
+        from pyNN.reference.snapshots import snapshot
 
         self._check_open()
         return snapshot(self)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot of a session of the same network; this one has built it and not run."""
-        from pyNN.reference.state import restore
+        from pyNN.reference.snapshots import restore
 
         self._check_open()
         restore(self, state)

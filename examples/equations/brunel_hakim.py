@@ -22,7 +22,8 @@ Vr, theta, tau, muext, sigmaext = 10 * mV, 20 * mV, 20 * ms, 25 * mV, 1 * mV
 # The number of connections a cell, 1000, stays what it is in the paper where the network is smaller.
 p_connect = 1000.0 / N
 
-# Brian2's delay of 2 ms: there a spike takes one time step more to have an effect.
+# Brian2's delay of 2 ms: weights change the potential itself, and there the threshold is tested before they arrive, here
+# after that.
 delay = 2.1
 
 sim.setup(timestep=0.1)

@@ -2,8 +2,8 @@
 
     python izhikevich_2003.py reference
 
-ANNarchy 5.0.4 with the same text, 1 s, three draws of the random numbers: excitatory cells REF_E Hz,
-inhibitory cells REF_I Hz.
+ANNarchy 5.0.4 with the same text, 1 s, three draws of the random numbers: excitatory cells 8.6 to 9.2 Hz,
+inhibitory cells 9.3 to 10.3 Hz.
 
 Literature: Izhikevich 2003, IEEE Trans. Neural Networks 14:1569.
 """

@@ -265,8 +265,8 @@ def run(
         _declare_api(api)
     from pyNN.cli.backends import backend_names
     from pyNN.cli.runner import run_script, script_traceback
-    from pyNN.parallel import end_all_ranks
     from pyNN.errors import BackendNotInstalledError, nearest
+    from pyNN.parallel import end_all_ranks
 
     known = backend_names()
     if backend not in known:

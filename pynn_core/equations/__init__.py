@@ -15,6 +15,7 @@
     propagators the numbers in a kernel, from parameters
     store       analyses and modules on disk
     celltype    cell types of scripts
+    synapsetype synapse types of scripts
     report      which method a variable has, and why
     rendering   models as text, LaTeX and HTML
 
@@ -27,14 +28,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyNN.equations.annarchy import Neuron as Neuron
+    from pyNN.equations.annarchy_synapse import Synapse as Synapse
     from pyNN.equations.celltype import CellType as CellType
     from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
+    from pyNN.equations.synapsetype import SynapseType as SynapseType
     from pyNN.models import Event as Event
     from pyNN.models import Parameter as Parameter
     from pyNN.models import Receptor as Receptor
 
 _NAMES = {
     "CellType": ("pyNN.equations.celltype", "CellType"),
+    "Neuron": ("pyNN.equations.annarchy", "Neuron"),
+    "Synapse": ("pyNN.equations.annarchy_synapse", "Synapse"),
+    "SynapseType": ("pyNN.equations.synapsetype", "SynapseType"),
     "TimedArray": ("pyNN.equations.celltype", "timed_array"),
     "Event": ("pyNN.models", "Event"),
     "Parameter": ("pyNN.models", "Parameter"),

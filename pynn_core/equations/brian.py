@@ -471,8 +471,6 @@ class Translator:
                 continue
             if name == "t_in_timesteps":
                 changes.append((node, f"floor(t/{self.dt or 'dt'} + 0.5)"))
-            elif name == "dt" and self.dt is not None:
-                changes.append((node, self.dt))
             elif name in ("refractory", "refractory_until"):
                 piece.fail(f"'{name}' is not a variable here; give refractory= a parameter and use its name.", node)
             elif name in ("not_refractory", "lastspike") and not self.model.has_refractoriness:

@@ -31,7 +31,7 @@ from pyNN.equations.functions import (
 )
 from pyNN.equations.lockstep import Lockstep, numba_integrate, numpy_integrate
 from pyNN.equations.methods import DORMAND_PRINCE, DORMAND_PRINCE_8, Tableau
-from pyNN.equations.program import FUNCTIONS, Program, Propagator, mentions, rename
+from pyNN.equations.program import Program, Propagator, mentions, rename
 from pyNN.equations.refinement import Refined
 
 

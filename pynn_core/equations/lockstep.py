@@ -8,8 +8,8 @@ Cells are only computed together: all are at the same stage of the method, so th
 code, and those that have reached the end of the step leave their places to others.
 
 A solution may diverge within a step, as the upstroke of an action potential does that is an exponential or a square of
-the potential. It then has crossed the threshold, and the cell's step ends where sub-steps become as short as RESOLUTION, so that
-the cell spikes.
+the potential. It then has crossed the threshold, and the cell's step ends where sub-steps become as short as
+RESOLUTION, so that the cell spikes.
 
 A sub-step as short as RESOLUTION is taken whatever the error: where a right side jumps while a variable is zero, no
 length brings the error below a fraction of the variable.
@@ -79,7 +79,8 @@ def divergence(program: Program) -> str:
     analysis = program.analysis
     if not analysis.threshold or analysis.interval:
         return ""
-    known = {*analysis.integrated, *analysis.still, INJECTED, *(n for n, _ in analysis.coefficients), *FUNCTIONS.split()}
+    coefficients = [n for n, _ in analysis.coefficients]
+    known = {*analysis.integrated, *analysis.still, INJECTED, *coefficients, *FUNCTIONS.split()}
     known -= {n for n, _ in analysis.derived}
     found = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", analysis.threshold))
     named = found - {"abs", "where", "logical_not", "inf"}
@@ -183,8 +184,10 @@ def numpy_integrate(program: Program) -> list[str]:
         *(f"        {line}" for line in body),
         f"        _done = _t >= {_END}",
         *(
-            [f"        _done = _done | (_next <= {RESOLUTION!r}) & ({steep(states, '_k0_{}')}) & ({program.divergence})"]
-            if program.divergence else []
+            [
+                f"        _steep = (_next <= {RESOLUTION!r}) & ({steep(states, '_k0_{}')})",
+                f"        _done = _done | _steep & ({program.divergence})",
+            ] if program.divergence else []
         ),
         f"        _open = logical_not(_done) & (_h >= {_SHORTEST!r})",
         "        _h = _next",

@@ -154,7 +154,7 @@ def rule(definition: Definition) -> Rule:
     """The rule of a synapse type; EquationError, with line and caret, for text that is wrong."""
     key = (
         definition.name, tuple(definition.units.items()), tuple(definition.states), tuple(definition.parameters),
-        definition.equations, definition.on_pre, definition.on_post, definition.transmitted,
+        definition.equations, definition.on_pre, definition.on_post, definition.transmitted, definition.unchecked_units,
     )
     return _rule(*key)
 
@@ -169,13 +169,18 @@ def _rule(
     on_pre: str,
     on_post: str,
     transmitted: str,
+    unchecked: bool,
 ) -> Rule:
-    return _Reader(name, dict(unit_items), states, parameters).read(equations, on_pre, on_post, transmitted)
+    return _Reader(name, dict(unit_items), states, parameters, unchecked).read(equations, on_pre, on_post, transmitted)
 
 
 class _Reader:
-    def __init__(self, name: str, units: dict[str, str], states: tuple[str, ...], parameters: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, units: dict[str, str], states: tuple[str, ...], parameters: tuple[str, ...], unchecked: bool
+    ) -> None:
         self.name = name
+        self.unchecked = unchecked
+        """Whether the text has no units."""
         self.units = {n: u for n, u in units.items() if n not in _NOT_IN_TEXT}
         self.units.setdefault(RECEPTOR_TIME, "ms")
         self.states = states
@@ -230,7 +235,8 @@ class _Reader:
     def _check(self, expression: Expression, units: Mapping[str, str], wanted: str, what: str) -> None:
         language.check_names(expression, units)
         self._check_functions(expression)
-        dimensions.require(expression, units, wanted, what)
+        if not self.unchecked:
+            dimensions.require(expression, units, wanted, what)
 
     def _statements(self, text: str, part: str) -> tuple[Assign, ...]:
         known = dict(self.units)
@@ -253,9 +259,11 @@ class _Reader:
             language.check_names(statement.expression, known)
             self._check_functions(statement.expression)
             wanted = known.get(statement.name)
-            if wanted is not None and statement.name in self.units and statement.operator in ("=", "+=", "-="):
+            if self.unchecked:
+                known.setdefault(statement.name, "")
+            elif wanted is not None and statement.name in self.units and statement.operator in ("=", "+=", "-="):
                 dimensions.require(statement.expression, known, wanted, f"'{statement.name}'")
-            if wanted is None:
+            if wanted is None and not self.unchecked:
                 known[statement.name] = dimensions.unit_of(statement.expression, known).text
             assigns.append(self._assign(statement, known))
         return tuple(assigns)

@@ -21,17 +21,23 @@ def _launcher() -> str:
 
 
 @pytest.fixture(scope="session")
-def mpirun() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """mpirun(ranks, script, *arguments, timeout=...) -> what became of it; tests are skipped where there is no MPI."""
+def mpirun_command() -> list[str]:
+    """mpirun with what it needs on a single machine; tests are skipped where there is no MPI."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
     launcher = _launcher()
     if not launcher:
         pytest.skip("there is no mpirun")
+    return [launcher, "--allow-run-as-root", "--oversubscribe"]
+
+
+@pytest.fixture(scope="session")
+def mpirun(mpirun_command: list[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """mpirun(ranks, script, *arguments, timeout=...) -> what became of it."""
 
     def run(ranks: int, script: str, *arguments: object, timeout: float = 100.0, **environment: str) -> (
         subprocess.CompletedProcess[str]
     ):
-        command = [launcher, "--allow-run-as-root", "--oversubscribe", "-n", str(ranks), sys.executable]
+        command = [*mpirun_command, "-n", str(ranks), sys.executable]
         return subprocess.run(
             [*command, str(SCRIPTS / script), *map(str, arguments)],
             env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", timeout=timeout,

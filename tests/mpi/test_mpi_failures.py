@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+SCRIPT = Path(__file__).parent / "scripts" / "failures.py"
 LIMIT_SECONDS = 2
 PROMISED_SECONDS = 10.0
 
@@ -53,6 +57,26 @@ def test_an_exception_ends_the_job_with_one_traceback(mpirun: Run, case: str, me
 def test_a_rank_that_is_killed_ends_the_job(mpirun: Run, case: str) -> None:
     _, seconds = failed(mpirun, case)
     assert seconds < PROMISED_SECONDS
+
+
+def test_an_interrupt_of_one_rank_stops_all_after_the_same_step(mpirun: Run) -> None:
+    run = mpirun(3, "failures.py", "stopped")
+    assert run.returncode == 0, run.stderr
+    reports = [line for line in run.stdout.splitlines() if line.startswith("stopped at")]
+    assert len(reports) == 3
+    assert len(set(reports)) == 1
+    assert reports[0].endswith("with 130 cells")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_to_the_launcher_end_the_job(mpirun_command: list[str], number: int) -> None:
+    command = [*mpirun_command, "-n", "2", sys.executable, str(SCRIPT), "long"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("{"):
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(PROMISED_SECONDS) != 0
 
 
 def test_the_watchdog_names_the_operation_and_the_ranks_that_are_missing(mpirun: Run) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyNN.recording import read_block
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -94,6 +96,14 @@ def test_files_a_rank_make_up_the_whole(runs: dict[int, Any]) -> None:
     widths = [columns(ranks / f"stream.h5.{rank}") for rank in range(3)]
     assert sorted(part.shape[1] for part in widths) == [0, 0, 2]
     np.testing.assert_array_equal(np.concatenate(widths, axis=1), columns(alone / "stream.h5"))
+
+
+def test_the_files_of_a_stream_are_read_as_one(runs: dict[int, Any]) -> None:
+    (alone, _), (ranks, _) = runs[1], runs[3]
+    first, second = (read_block(folder / "stream.h5") for folder in (alone, ranks))
+    assert len(first.segments) == len(second.segments) == 2
+    for a, b in zip(first.segments, second.segments, strict=True):
+        np.testing.assert_array_equal(a.analogsignals[0].magnitude, b.analogsignals[0].magnitude)
 
 
 def test_files_of_ranks_are_read_by_the_ranks(runs: dict[int, Any]) -> None:

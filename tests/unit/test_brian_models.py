@@ -48,8 +48,8 @@ def test_the_curve_of_hodgkin_and_huxleys_cell(monkeypatch: pytest.MonkeyPatch) 
 
 def test_izhikevichs_network_has_the_rates_of_annarchy(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = run(monkeypatch, "izhikevich_2003")["rates"]
-    # ANNarchy: 8.56 to 9.17 and 9.32 to 10.27 Hz for three seeds; twice that spread.
-    assert 8.2 < rates["exc"] < 9.6 and 8.8 < rates["inh"] < 10.9
+    # ANNarchy: 8.56 to 9.24 and 9.32 to 10.27 Hz for three draws; twice that spread.
+    assert 8.2 < rates["exc"] < 9.6 and 8.8 < rates["inh"] < 10.8
 
 
 def test_brunel_and_hakims_network_oscillates(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +77,32 @@ def test_rothman_and_maniss_cells_spike_as_in_brian2(monkeypatch: pytest.MonkeyP
         assert result["spikes"][name][0] == pytest.approx(time + 0.025, abs=0.026), name
     for name, value in rest.items():
         assert result["rest"][name] == pytest.approx(value, abs=1e-5), name
+
+
+@pytest.mark.parametrize(("weight", "first"), [(0.2, None), (2.0, 3.0)])
+def test_delays_are_brian2s(weight: float, first: float | None) -> None:
+    """Brian2 2.9, two cells: spikes of the first at 0.9 ms + k, v of the second > 0 from 3.0 ms on; delay of 2 ms.
+
+    There the second cell, lifted above its threshold at 3.0 ms, spikes with the label 3.0 ms, which here is 3.1 ms.
+    """
+    import pyNN.reference as sim
+    from pyNN.equations import CellType
+
+    Ramp = CellType(
+        name="Ramp", equations="dv/dt = rate*mV/ms : mV\n rate : 1", threshold="v > 0.95*mV", reset="v = 0*mV",
+        receptors={"excitatory": "v += weight"}, method="euler",
+    )  # fmt: skip
+    sim.setup(timestep=0.1, engine="numpy")
+    cells = sim.Population(2, Ramp(rate=[1.0, 0.0]))
+    sim.Projection(cells[:1], cells[1:], sim.AllToAllConnector(), sim.StaticSynapse(weight=weight, delay=2.0))
+    cells.record(["v", "spikes"])
+    sim.run(3.5)
+    segment = cells.get_data().segments[0]
+    spikes = [np.asarray(train) for train in segment.spiketrains]
+    v = segment.filter(name="v")[0].magnitude[:, 1]
+    assert spikes[0] == pytest.approx([1.0, 2.0, 3.0])
+    if first is None:
+        assert np.flatnonzero(v > 0)[0] == 30 and not len(spikes[1])
+    else:
+        assert spikes[1] == pytest.approx([first])
+    sim.end()

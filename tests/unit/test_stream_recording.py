@@ -457,19 +457,20 @@ def test_wrong_files_are_refused_with_a_reason(sim: Any, tmp_path: Path) -> None
 
 
 def test_files_of_several_processes_are_read_as_one(tmp_path: Path) -> None:
-    """The mock plays two ranks one after the other; its recordings are whole on each, so half of them is kept."""
+    """The mock plays two ranks one after the other; each has some of the cells."""
     sim = backend("mock")
     path = tmp_path / "run.h5"
     for rank in (0, 1):
         sim.setup(timestep=0.1, num_processes=2, rank=rank)
-        cells = sim.Population(4, sim.IF_curr_exp(), label="cells")
-        cells[2 * rank : 2 * rank + 2].record("v", to_file=path)
+        cells = sim.Population(100, sim.IF_curr_exp(), label="cells")
+        cells[60:70].record("v", to_file=path)
+        assert cells[60:70].local_size == (4, 6)[rank]
         sim.run(5.0)
         sim.end()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run.h5.0", "run.h5.1"]
     (signal,) = read_block(path).segments[0].analogsignals
-    assert signal.shape == (51, 4)
-    assert signal.array_annotations["channel_index"].tolist() == [0, 1, 2, 3]
+    assert signal.shape == (51, 10)
+    assert signal.array_annotations["channel_index"].tolist() == list(range(60, 70))
 
 
 def test_short_runs_in_a_loop_do_not_spend_their_time_on_the_file(sim: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
 import pyNN.reference as sim
@@ -55,6 +56,16 @@ if case == "caught":
         )
     except InvalidDelayError as error:
         print(f"rank {rank}: {type(error).__name__}", flush=True)
+if case == "stopped":
+    if rank == 1:
+        threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    try:
+        sim.run(1e9)
+    except KeyboardInterrupt:
+        print(f"stopped at {sim.get_current_time()} with {len(cells.get_spike_counts(gather='all'))} cells", flush=True)
+        sys.exit(0)
+if case == "long":
+    sim.run(1e9)
 for _ in range(20):
     sim.run(5.0)
 data = cells.get_data()

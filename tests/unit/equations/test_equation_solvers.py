@@ -164,3 +164,106 @@ def test_the_series_of_the_inverse_has_bernoullis_numbers():
     series = [1, -1 / 2, 1 / 12, 0, -1 / 720, 0, 1 / 30240, 0, -1 / 1209600, 0, 1 / 47900160, 0, -691 / 1307674368000]
     product = polynomial.polymul(series, 1 / factorials[1:])[:13]
     assert product == pytest.approx([1.0, *[0.0] * 12], abs=1e-16)
+
+
+ADEX = """
+    dv/dt = (g*(E - v) + g*D*exp((v - T)/D) + 1*nA - w)/C : mV (init=-70.6)
+    dw/dt = (a*(v - E) - w)/(144*ms) : nA
+"""
+ADEX_PARAMETERS = {
+    "C": (281, "pF"), "g": (30, "nS"), "E": (-70.6, "mV"), "T": (-50.4, "mV"), "D": (2, "mV"), "a": (4, "nS"),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("adapting", [True, False])
+def test_an_upstroke_that_diverges_within_a_step_is_a_spike(engine, adapting):
+    """The spike is that of the step in which SciPy's solution crosses the threshold and, 0.6 us later, diverges."""
+    import pyNN.reference as sim
+    from pyNN.equations import CellType
+
+    text = ADEX if adapting else ADEX.splitlines()[1].replace(" - w", "")
+    Cell = CellType(
+        name="Cell", equations=text, parameters=ADEX_PARAMETERS, threshold="v > -30.4*mV", reset="v = -70.6*mV"
+    )
+
+    def slopes(t, x):
+        v, w = x if adapting else (x[0], 0.0)
+        dv = (0.03*(-70.6 - v) + 0.06*np.exp((v + 50.4)/2) + 1 - w)/0.281
+        return [dv, (0.004*(v + 70.6) - w)/144] if adapting else [dv]
+
+    def crossing(t, x):
+        return x[0] + 30.4
+
+    crossing.terminal = True
+    start = [-70.6, 0.0] if adapting else [-70.6]
+    wanted = solve_ivp(slopes, (0, 100), start, "DOP853", events=crossing, rtol=1e-11, atol=1e-12).t_events[0][0]
+    sim.setup(timestep=0.1, engine=engine)
+    cells = sim.Population(3, Cell())
+    cells.record("spikes")
+    sim.run(30.0)
+    for train in cells.get_data().segments[0].spiketrains:
+        assert float(train[0]) == pytest.approx(0.1*np.ceil(wanted/0.1), abs=1e-9)
+    sim.end()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_what_diverges_without_a_threshold_is_an_error(engine):
+    import pyNN.reference as sim
+    from pyNN.equations import CellType
+    from pyNN.errors import SimulatorError
+
+    Cell = CellType(name="Cell", equations="dx/dt = x**2/ms : 1 (init=1)\ndy/dt = sin(y)/ms : 1", threshold="y > 5")
+    sim.setup(timestep=0.1, engine=engine)
+    sim.Population(1, Cell())
+    with pytest.raises(SimulatorError, match="'x' of cell 0"):
+        sim.run(5.0)
+    sim.end()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        # The right side jumps while x is 0: at 5.05 ms, within a step, and at 5 ms, between two.
+        ("dx/dt = int(t > 5.05*ms)/ms : 1", 4.95),
+        ("dx/dt = int(t > 5*ms)/ms : 1", 5.0),
+        ("dx/dt = int(t > 5.05*ms)*exp(-y)/ms : 1\ndy/dt = exp(-y)*int(t > 5*ms)/ms : 1", np.log(6.0/1.05)),
+        ("dx/dt = int(x < 0.5)/(1*ms) : 1", 0.5),
+        ("dx/dt = (1 - x)*int(tau > 5*ms)/tau : 1\ntau : ms (init=10)", 1.0 - np.exp(-1.0)),
+        ("dx/dt = int(i == 1)*N/(10*ms) : 1", [0.0, 2.0]),
+        ("dx/dt = (k - x)/(10*ms) : 1\nk = dt/(0.1*ms) : 1", 1.0 - np.exp(-1.0)),
+        ("dx/dt = -dt/(0.1*ms)*x**2/ms + 1/ms : 1", np.tanh(10.0)),
+    ],
+)
+def test_conditions_and_the_time_step_in_equations(engine, text, wanted):
+    import pyNN.reference as sim
+    from pyNN.equations import CellType
+
+    sim.setup(timestep=0.1, engine=engine)
+    cells = sim.Population(2, CellType(name="Cell", equations=text)())
+    cells.record("x")
+    sim.run(10.0)
+    x = cells.get_data().segments[0].filter(name="x")[0].magnitude[-1]
+    # Jumps are found to 1e-8 of a step; the tolerance of adaptive steps is 2e-8 a step.
+    np.testing.assert_allclose(x, wanted, rtol=0, atol=1e-6)
+    sim.end()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_what_is_assigned_to_a_whole_number_loses_its_fraction(engine):
+    import pyNN.reference as sim
+    from pyNN.equations import CellType
+
+    Cell = CellType(
+        name="Cell", equations="dv/dt = 1*mV/ms : mV\nn : integer\nm : integer", threshold="v > 5*mV",
+        reset="v = 0*mV", events={"low": ("v > 1*mV and n < 3", "n += 1.7; m = n//2 + int(2.6)")},
+    )
+    sim.setup(timestep=0.1, engine=engine)
+    cells = sim.Population(1, Cell())
+    cells.record(["n", "m"])
+    sim.run(3.0)
+    data = cells.get_data().segments[0]
+    # 0 + 1.7 -> 1, 1 + 1.7 -> 2, 2 + 1.7 -> 3; m = 3//2 + 2.
+    assert [data.filter(name=name)[0].magnitude[-1, 0] for name in "nm"] == [3.0, 3.0]
+    sim.end()

@@ -368,7 +368,7 @@ class Rank(SerialCommunicator):
         super().__init__(rank, size)
         self._mailbox = mailbox
 
-    def gather(self, value: Any) -> Any:
+    def gather(self, value: Any, what: str = "") -> Any:
         self._mailbox[self.rank] = value
         return [self._mailbox[r] for r in range(self.size)] if self.rank == 0 else None
 
