@@ -32,7 +32,7 @@ from pyNN.errors import (
 from pyNN.lowering import round_to_steps
 from pyNN.models import Definition
 from pyNN.operations import Schedule
-from pyNN.parallel import Communicator, SerialCommunicator, default_communicator
+from pyNN.parallel import Communicator, SerialCommunicator, default_communicator, together
 from pyNN.populations import Population
 from pyNN.profiling import Profile, Timings
 from pyNN.projections import Projection
@@ -167,7 +167,8 @@ class Simulation:
 
     def add_projection(self, projection: Projection, spec: ProjectionSpec) -> None:
         self.require_open()
-        self.backend.check(NetworkSpec(projections=[spec]), self.settings)
+        with together(self.comm, f"check of {spec.label}"):
+            self.backend.check(NetworkSpec(projections=[spec]), self.settings)
         if self._session is not None and not self.backend.capabilities.smaller_delay_after_run:
             self._check_delay_after_run(spec)
         self.network.projections.append(spec)

@@ -170,12 +170,12 @@ class ProjectionSpec:
     receptor: str
     model: Definition
     table: ConnectionTable | None
-    limits: tuple[int, int] | None = None
-    """The smallest and the largest delay of the connections on all MPI ranks, where `table` is only a share."""
     rule: ConnectionRule | None = None
     """Given, with `table` None, only where native=True."""
     initial_values: dict[str, float | FloatArray] = field(default_factory=dict)
     """The states set with Projection.initialize: a number, or one a connection; the others start as the model says."""
+    limits: tuple[int, int] | None = None
+    """The smallest and the largest delay of the connections on all MPI ranks, where `table` is only a share."""
 
 
 @dataclass

@@ -142,7 +142,13 @@ class NestBackend:
                 "NEST holds one simulation a process, and one is open. End it with end() and setup(), or use a second "
                 "process."
             )
-        self._session = NestSession(self.check, versions.load_nest(), settings, comm)
+        nest = versions.load_nest()
+        if nest.num_processes != comm.size:
+            raise CapabilityError(
+                f"NEST is on {nest.num_processes} MPI ranks and cannot take part as one of {comm.size}. Start the script "
+                "with mpirun and a NEST that has MPI."
+            )
+        self._session = NestSession(self.check, nest, settings, comm)
         return self._session
 
     def versions(self) -> dict[str, str]:

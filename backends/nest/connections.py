@@ -154,9 +154,10 @@ class ConnectionStore:
         if built.synapse.symmetric:
             self._connect_both_ways(built)
             return
-        built.numbered, largest = (int(n) for n in self._ranks.largest(parallel, table.size))
+        numbered, largest = self._ranks.largest(parallel, table.size)
+        built.numbered = bool(numbered)
         if largest:
-            self._connect_rows(built, self._native_columns(built), largest)
+            self._connect_rows(built, self._native_columns(built), int(largest))
         if not table.size:
             return
         if built.synapse.trace:

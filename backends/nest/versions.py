@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -57,17 +57,19 @@ def load_nest() -> Any:
 
 
 def _import_under_mpi() -> None:
-    # NEST without MPI ends the process (exit status 127) when it sees an MPI launcher, so it must not be imported. The
-    # communicator comes first, so that an exception of several ranks is shown once and ends all of them.
-    comm = default_communicator()
     if importlib.util.find_spec("nest") is not None and not has_mpi():
+        # NEST without MPI ends the process (exit status 127) when it sees an MPI launcher. With the communicator, an
+        # exception that all ranks have is shown once; without mpi4py each shows its own.
+        with suppress(ImportError):
+            default_communicator()
         raise CapabilityError(
             "This process was started by mpirun, mpiexec or srun, but the NEST that is installed has no MPI, as none "
-            "from PyPI has. Either start the script with python and use the cores of this machine with "
-            "setup(threads=...); or run it under mpirun with the backend 'reference'; or build NEST with MPI in a new "
-            f"virtual environment (10 to 45 minutes): {INSTALL_WITH_MPI}. Then start it with the mpirun of that MPI "
-            "(/usr/bin/mpirun). docs/nest-mpi.md has more."
+            "from PyPI has. Start the script with python and use the cores of this machine with setup(threads=...), or "
+            "use the backend 'reference' under mpirun, or build a NEST with MPI in a new virtual environment (10 to 45 "
+            f"minutes): {INSTALL_WITH_MPI}. The page 'NEST on several MPI ranks' of the documentation has more."
         )
+    # mpi4py begins MPI, and NEST finds it begun.
+    comm = default_communicator()
     _import_quietly()
     if isinstance(comm, MPICommunicator):
         # NEST ends MPI when the interpreter ends. What is registered last comes first, and must come before that.

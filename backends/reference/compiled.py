@@ -14,7 +14,7 @@ from pyNN.equations.program import Program
 from pyNN.random.native import UNIT as STREAMS
 from pyNN.reference import delivery, layout
 from pyNN.reference.kernel_frame import FRAME
-from pyNN.specs import PopulationSpec
+from pyNN.specs import PopulationSpec, Ragged
 
 _KERNEL = "i8 i8 i8 -> i8"
 _LAYOUT = "pyNN.reference.layout"
@@ -128,7 +128,7 @@ def request_cells(spec: PopulationSpec) -> None:
     """Begin to compile the kernel of a population's cell type, while the script goes on describing the network."""
     definition = arrays.expand(spec.model, spec.parameters, spec.size).definition
     key = store.key(definition)
-    per_cell = any(np.ndim(value) for value in spec.parameters.values())
+    per_cell = any(isinstance(value, Ragged) or np.ndim(value) for value in spec.parameters.values())
     if (key, per_cell) not in _requested:
         _requested.add((key, per_cell))
         request(cells(spec.model.name, key, kernels.build(store.analysis(definition)), per_cell))

@@ -39,7 +39,7 @@ _VECTOR = 8
 """Cells are computed in multiples of this, so that no cells are left over for a loop that is not vector code."""
 _END = "1.0 - 1e-14"
 _SHORTEST = 1e-200
-RESOLUTION = 1e-8
+RESOLUTION = 1e-10
 """Of time, as a fraction of the step; the time itself, which right sides may name, is not known better."""
 STEEP = 1e6
 """A solution diverges if a step at its slope would change the states by more than this factor."""

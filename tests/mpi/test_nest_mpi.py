@@ -1,0 +1,76 @@
+"""NEST under a real mpirun: with MPI, the scenarios on 1, 2 and 3 ranks; without, what a user is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyNN.nest.versions import has_mpi
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+with_mpi = pytest.mark.skipif(not has_mpi(), reason="the NEST that is installed has no MPI (docs/nest-mpi.md)")
+without_mpi = pytest.mark.skipif(has_mpi(), reason="the NEST that is installed has MPI")
+FILES = (
+    "connecting", "current_sources", "populations", "procedural", "projections", "recording",
+    "renewal_sources_in_networks", "running", "spike_sources_in_networks", "synapse_recording", "traps_interface",
+    "traps_plasticity",
+)  # fmt: skip
+OF_ONE_PROCESS = (
+    # rank, number of ranks, and what an object says of them
+    "test_getters", "test_setup_begins_anew", "test_the_block_says_what_it_is",
+    # local cells: iteration, is_local(), local_size, all() of views
+    "test_a_cell_has_its_parameters_as_attributes", "test_views_by_slice_mask_list_and_tuple",
+    "test_views_of_assemblies_keep_the_cells_and_their_ids",
+    # a rank's own connections: len(), indices, gather=False, make() of a connector
+    "test_lists", "test_indexing_and_iteration", "test_connections_are_the_same_on_every_backend",
+    "test_an_unknown_name_is_one_error_everywhere", "test_documented_connectors_work",
+    "test_cells_lists_and_assemblies_may_be_connected",
+)  # fmt: skip
+"""Scenarios that are about what differs between the ranks by intention."""
+
+
+@with_mpi
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("file", FILES)
+def test_scenarios(mpirun: Run, file: str, ranks: int) -> None:
+    left_out = " and ".join(f"not {name}" for name in OF_ONE_PROCESS) if ranks > 1 else ""
+    chosen = ["-k", left_out] if left_out else []
+    done = mpirun(ranks, "scenarios.py", "nest", "-q", *chosen, SCENARIOS / f"test_{file}.py", timeout=300.0)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert " passed" in done.stdout and " failed" not in done.stdout
+
+
+@with_mpi
+@pytest.mark.parametrize(("ranks", "threads"), [(1, 2), (2, 1), (3, 1), (2, 2)])
+def test_results_are_those_of_the_serial_adapter(mpirun: Run, ranks: int, threads: int) -> None:
+    """Spikes and signals to 7 digits: inputs of one step are added in another order."""
+    script = Path(__file__).parent / "scripts" / "nest_network.py"
+    serial = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert serial.returncode == 0, serial.stderr
+    done = mpirun(ranks, script.name, threads)
+    assert done.returncode == 0, done.stderr
+    expected, found = (json.loads(text.strip().splitlines()[-1]) for text in (serial.stdout, done.stdout))
+    assert expected["current count"] > 100
+    assert found == expected
+
+
+@with_mpi
+def test_an_exception_of_one_rank_ends_all(mpirun: Run) -> None:
+    done = mpirun(2, "nest_failure.py", timeout=60.0)
+    assert done.returncode != 0
+    assert done.stderr.count("ValueError: only rank 1 says this") == 1 and "Rank 1 of 2 ends the job" in done.stderr
+
+
+@without_mpi
+def test_without_mpi_the_way_to_it_is_shown_once(mpirun: Run) -> None:
+    """NEST's wheel would end each process with exit status 127 and no word of ours."""
+    done = mpirun(2, "nest_network.py")
+    assert done.returncode not in (0, 127)
+    assert done.stderr.count("CapabilityError: This process was started by mpirun") == 1
+    assert "-Ccmake.define.with-mpi=ON" in done.stderr and "libopenmpi-dev" in done.stderr
