@@ -429,6 +429,8 @@ class Projection:
         """Number of connections; with ``gather=False`` those onto cells of this MPI rank."""
         if self._owner.comm.size == 1:
             return len(self)
+        if self.is_shared and gather and self._spec.table is None:
+            return sum(self._owner.comm.allgather(len(self), f"number of connections of {self.label}"))
         if self.is_shared:
             return self._total if gather else len(self)
         return len(self) if gather else int(self.is_here().sum())

@@ -359,6 +359,7 @@ def test_an_exponential_integrate_and_fire_cell_in_units_that_are_not_coherent()
     before = spikes[0] - 1
     assert np.max(np.abs(data["v"][:before, 0] - exact[:before, 0])) < 1e-5
     assert np.max(np.abs(data["w"][:before, 0] - exact[:before, 1])) < 1e-5
-    # In the step of the upstroke, which ends far beyond the peak, w gains much, at a slope at which the sub-steps come
-    # to the resolution of time; 1e-4 of it is the tolerance.
-    assert np.max(np.abs(data["w"][:401, 0] - exact[:, 1])) < 1e-4 * np.max(exact[:, 1])
+    # Going on to the end of the step of the upstroke, v would reach 1e9 mV and w 2e6 pA. The cell's step ends where the
+    # solution can no longer be followed, so w gains b, and of the rest of the step less than a*(peak - E)*dt/tau_w.
+    gained = data["w"][spikes[0], 0] - data["w"][before, 0]
+    assert 80.5 <= gained < 80.5 + 4.0 * 70.6 * 0.1 / 144.0

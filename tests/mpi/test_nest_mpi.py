@@ -30,7 +30,10 @@ OF_ONE_PROCESS = (
     # a rank's own connections: len(), indices, gather=False, make() of a connector
     "test_lists", "test_indexing_and_iteration", "test_connections_are_the_same_on_every_backend",
     "test_an_unknown_name_is_one_error_everywhere", "test_documented_connectors_work",
-    "test_cells_lists_and_assemblies_may_be_connected",
+    "test_cells_lists_and_assemblies_may_be_connected", "test_a_single_presynaptic_cell",
+    "test_a_shared_generator_gives_independent_values", "test_views_and_assemblies_count_within_themselves",
+    # a connector that does not look at request.is_local
+    "test_a_connector_of_ones_own",
 )  # fmt: skip
 """Scenarios that are about what differs between the ranks by intention."""
 
