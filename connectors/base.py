@@ -238,7 +238,7 @@ class Connector:
         classes = type(self).__mro__
         first = {name: next(k for k, c in enumerate(classes) if name in vars(c)) for name in ("connections", "connect")}
         if first["connect"] >= first["connections"]:
-            return self.connections(request)
+            return _onto_local_cells(self.connections(request), request)
         by_hand = ConnectedByHand(request, self)
         self.connect(by_hand)
         return by_hand.connections()
@@ -272,6 +272,15 @@ class Connector:
         for listener in (self.callback, request.progress):
             if listener is not None:
                 listener(fraction)
+
+
+def _onto_local_cells(connections: Connections, request: ConnectionRequest) -> Connections:
+    """Connections without those that a rule of somebody's own makes onto cells of other MPI ranks."""
+    if request.local_post is None or request.is_local[connections.post].all():
+        return connections
+    keep = request.is_local[connections.post]
+    values = {name: value if np.ndim(value) == 0 else value[keep] for name, value in connections.values.items()}
+    return Connections(connections.pre[keep], connections.post[keep], values)
 
 
 class MapConnector(Connector):

@@ -145,8 +145,8 @@ class NestBackend:
         nest = versions.load_nest()
         if nest.num_processes != comm.size:
             raise CapabilityError(
-                f"NEST is on {nest.num_processes} MPI ranks and cannot take part as one of {comm.size}. Start the script "
-                "with mpirun and a NEST that has MPI."
+                f"NEST is on {nest.num_processes} MPI ranks and cannot take part as one of {comm.size}. Start the "
+                "script with mpirun and a NEST that has MPI."
             )
         self._session = NestSession(self.check, nest, settings, comm)
         return self._session

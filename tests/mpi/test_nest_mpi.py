@@ -32,6 +32,8 @@ OF_ONE_PROCESS = (
     "test_an_unknown_name_is_one_error_everywhere", "test_documented_connectors_work",
     "test_cells_lists_and_assemblies_may_be_connected", "test_a_single_presynaptic_cell",
     "test_a_shared_generator_gives_independent_values", "test_views_and_assemblies_count_within_themselves",
+    # a warning of those ranks that have such connections
+    "test_delays_are_rounded_to_the_grid_with_a_warning",
     # a connector that does not look at request.is_local
     "test_a_connector_of_ones_own",
 )  # fmt: skip
