@@ -71,7 +71,8 @@ def _propagator(
     order = len(program.analysis.linear)
     still = set(program.analysis.held_linear) if propagator.held else set()
     entries = {place: value for place, value in matrix.items() if place[0] not in still}
-    homogeneous, response, member = _solutions(entries, order, size, dt * float(propagator.fraction))
+    driven = any(place not in still for source in (drive, injection) for place in source)
+    homogeneous, response, member = _solutions(entries, order, size, dt * float(propagator.fraction), driven)
 
     def of_cells(table: FloatArray, row: int, column: int) -> Any:
         return table[0, row, column] if member is None else table[member, row, column]
@@ -90,9 +91,12 @@ def _propagator(
 
 
 def _solutions(
-    entries: Mapping[tuple[int, int], FloatArray], order: int, size: int, time: float
+    entries: Mapping[tuple[int, int], FloatArray], order: int, size: int, time: float, driven: bool
 ) -> tuple[FloatArray, FloatArray, Any]:
-    """exp(M t) and its integral over [0, t] for each distinct M, and which of them each cell has (None: the only)."""
+    """exp(M t) and its integral over [0, t] for each distinct M, and which of them each cell has (None: the only).
+
+    If nothing drives the states, the integral is not needed.
+    """
     places = list(entries)
     member = None
     if any(entries[p].ndim for p in places):
@@ -104,21 +108,13 @@ def _solutions(
     matrices = np.zeros((len(distinct), order, order))
     for column, (i, j) in enumerate(places):
         matrices[:, i, j] = distinct[:, column]
-    if all(i == j for i, j in places):
-        solve = _diagonal
-    else:
-        solve = _few if len(distinct) <= _FEW else _many
-    exponentials, integrals = solve(matrices, time)
+    if not driven and all(i == j for i, j in places):
+        # Each state decays by itself, which needs no SciPy: its import takes longer than building a small network.
+        rates = np.diagonal(matrices, axis1=1, axis2=2) * time
+        exponentials: FloatArray = np.eye(order) * np.exp(rates)[:, np.newaxis]
+        return exponentials, np.zeros_like(exponentials), member
+    exponentials, integrals = (_few if len(distinct) <= _FEW else _many)(matrices, time)
     return exponentials, integrals, member
-
-
-def _diagonal(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
-    """exp(M t) and its integral for states that do not depend on each other."""
-    rates = np.diagonal(matrices, axis1=1, axis2=2) * time
-    nonzero = np.where(rates == 0.0, 1.0, rates)
-    integrals = np.where(rates == 0.0, 1.0, np.expm1(rates) / nonzero) * time
-    identity = np.eye(matrices.shape[1])
-    return identity * np.exp(rates)[:, np.newaxis], identity * integrals[:, np.newaxis]
 
 
 def _few(matrices: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:

@@ -103,9 +103,9 @@ def test_what_is_no_composition_is_refused(make, message):
 
 def test_arrays_that_belong_together_have_the_same_length():
     sim.setup()
-    sim.Population(1, sim.GIF_cond_exp(tau_eta=[1.0, 2.0], a_eta=[0.1]), label="wrong")
     with pytest.raises(errors.InvalidDimensionsError, match="'a_eta' and 'tau_eta'"):
-        sim.run(1.0)
+        sim.Population(1, sim.GIF_cond_exp(tau_eta=[1.0, 2.0], a_eta=[0.1]), label="wrong")
+    sim.run(1.0)
     sim.end()
 
 
