@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from pyNN.compilation import Function, Unit, load, request
+from pyNN.compilation import Unit, request
 from pyNN.compilation.cache import digest
 from pyNN.connectors.compiled import UNIT as CONNECTORS
 from pyNN.equations import arrays, kernels, store
@@ -132,8 +132,3 @@ def request_cells(spec: PopulationSpec) -> None:
     if (key, per_cell) not in _requested:
         _requested.add((key, per_cell))
         request(cells(spec.model.name, key, kernels.build(store.analysis(definition)), per_cell))
-
-
-def loop(unit: Unit, name: str) -> Function:
-    """A function of a unit."""
-    return load(unit)[name]

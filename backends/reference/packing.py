@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.compilation import Function
-from pyNN.reference.compiled import loop, restoring
+from pyNN.compilation import Function, load
+from pyNN.reference.compiled import restoring
 from pyNN.reference.world import CellGroup, Group, Projection, Route
 from pyNN.specs import FloatArray, IntArray
 
@@ -39,7 +39,7 @@ class PackedTable:
     def _loop(self, name: str, route: Route) -> Function:
         """A compiled loop for columns of a route's types; shared values have no column."""
         weights, delays = np.asarray(route.weights).dtype, np.asarray(route.delays).dtype
-        return loop(restoring(*(kind.str[1:] for kind in (route.posts.dtype, weights, delays))), name)
+        return load(restoring(*(kind.str[1:] for kind in (route.posts.dtype, weights, delays))))[name]
 
     def routes(self, source: Group, target: CellGroup) -> list[Route]:
         """The routes between the groups of a session; they share their arrays with this table."""

@@ -153,6 +153,7 @@ class Library:
 
 _lock = threading.Lock()
 _loaded: dict[str, Library] = {}
+_announced: set[str] = set()
 _pending: dict[str, Future[bytes]] = {}
 _waited: list[float] = []
 
@@ -175,8 +176,10 @@ def _stored(unit: Unit) -> bytes | None:
 
 
 def request(unit: Unit) -> None:
-    """Begin to compile a unit that is not there yet, without waiting for it."""
-    _requested(unit)
+    """Begin to compile a unit that is not there yet, without waiting for it; asked again, it does not look again."""
+    if unit.identity not in _announced:
+        _announced.add(unit.identity)
+        _requested(unit)
 
 
 def _requested(unit: Unit) -> Future[bytes] | None:
