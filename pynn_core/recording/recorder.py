@@ -19,7 +19,7 @@ from pyNN.parallel import Communicator
 from pyNN.recording.blocks import make_block
 from pyNN.recording.columns import SegmentData, Trace, Trains, join_labels, merge_segments, time_of
 from pyNN.recording.output import file_format, write_block
-from pyNN.recording.stream import check_target
+from pyNN.recording.stream import StreamedPopulation, check_target
 from pyNN.recording.stream_layout import is_streamed
 from pyNN.recording.stream_reader import StoredPart
 from pyNN.specs import FloatArray, IntArray, RecordingSpec
@@ -77,28 +77,14 @@ class RecordingContext(Protocol):
         """Where all the data of a streamed recording are."""
 
 
-class RecordedPopulation(Protocol):
+class RecordedPopulation(StreamedPopulation, Protocol):
     """What a recorder needs of its population."""
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def first_id(self) -> int: ...
 
     @property
     def definition(self) -> Definition: ...
 
     @property
     def annotations(self) -> dict[str, Any]: ...
-
-    def describe(self) -> Any: ...
 
 
 def sampling_steps(interval: float | None, dt: float) -> int | None:
