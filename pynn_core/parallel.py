@@ -41,8 +41,8 @@ _ADVICE = (
     "All ranks must make the same calls in the same order: look for a call within an `if` on the rank, or an exception "
     "that one rank has caught."
 )
-_SECONDS_APART = 0.3
-_MOST_APART = 20
+_PRECEDENCE_SECONDS = 4.0
+_OUTPUT_SECONDS = 0.5
 
 
 def block_share(size: int, first_id: int, rank: int, ranks: int) -> tuple[int, int]:
@@ -158,6 +158,7 @@ class MPICommunicator:
         self._sent: list[Any] = []
         self._known: dict[int, _Place] = {}
         self._asked_at = 0.0
+        self._speaker: int | None = None
         self._alive: Any = None
         # Messages of a script's own use of MPI and of ours must not meet.
         self._comm, request = self._world.Idup()
@@ -300,6 +301,14 @@ class MPICommunicator:
         while self._world.iprobe(source=self._mpi.ANY_SOURCE, tag=_TAG, status=status):
             source = status.Get_source()
             kind, other = self._world.recv(source=source, tag=_TAG)
+            if kind == "failed":
+                if self._speaker is None:
+                    self._speaker = source
+                    self._tell("show it", place, [source])
+                continue
+            if kind == "show it":
+                self._speaker = self.rank
+                continue
             self._known[source] = other
             if kind == "where are you":
                 self._asked_at = time.monotonic()
@@ -322,16 +331,33 @@ class MPICommunicator:
     def abort(self, show: Callable[[], None]) -> None:
         """End all processes after an exception of this one; `show` prints it.
 
-        An exception that several ranks have is shown by one of them: the others give it the time to end them.
+        An exception that several ranks have is shown by one of them, which then ends the others: rank 0 shows its own,
+        and lets the first of the others show theirs when it has none. It may be at work and not answer.
         """
-        time.sleep(_SECONDS_APART * min(self.rank, _MOST_APART))
+        try:
+            self._give_precedence()
+        except self._mpi.Exception:
+            # MPI itself is what has failed; then every rank shows what it knows.
+            pass
         print(f"Rank {self.rank} of {self.size} ends the job:", file=sys.stderr)
         show()
         sys.stdout.flush()
         sys.stderr.flush()
         # Output is passed on by the launcher, which ends with the job.
-        time.sleep(0.2)
+        time.sleep(_OUTPUT_SECONDS)
         self._world.Abort(1)
+
+    def _give_precedence(self) -> None:
+        """Wait until this rank may show its exception; in most cases where another does, that ends this process."""
+        place = _Place(self._number, "", "")
+        if self.rank == 0 and self._speaker is None:
+            self._speaker = 0
+        elif self.rank != 0:
+            self._tell("failed", place, [0])
+        until = time.monotonic() + _PRECEDENCE_SECONDS
+        while self._speaker != self.rank and time.monotonic() < until:
+            self._answer(place)
+            time.sleep(_LONGEST_PAUSE)
 
 
 def _pieces(data: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
