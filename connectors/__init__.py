@@ -1,6 +1,12 @@
 """Connectors: rules for who connects to whom."""
 
-from pyNN.connectors.base import ConnectionRequest, Connections, Connector, MapConnector
+from pyNN.connectors.base import (
+    ConnectionRequest,
+    Connections,
+    ConnectionsBySource,
+    Connector,
+    MapConnector,
+)
 from pyNN.connectors.csa import CSAConnector
 from pyNN.connectors.deterministic import AllToAllConnector, OneToOneConnector
 from pyNN.connectors.distance import (
@@ -29,6 +35,7 @@ __all__ = [
     "CloneConnector",
     "ConnectionRequest",
     "Connections",
+    "ConnectionsBySource",
     "Connector",
     "DisplacementDependentProbabilityConnector",
     "DistanceDependentProbabilityConnector",

@@ -139,6 +139,38 @@ class Connections:
         return cls(pre[order].astype(np.int32), post[order].astype(np.int32), columns)
 
 
+class ConnectionsBySource(Connections):
+    """Connections of one pair at most once each, drawn source by source; columns by target are made on demand."""
+
+    def __init__(self, starts: IntArray, targets: NDArray[Any], transpose: Callable[[Any, Any], tuple[Any, Any]]):
+        self.starts = starts
+        """Pre cell i connects to targets[starts[i]:starts[i + 1]], ascending."""
+        self.targets = targets
+        self.values = {}
+        self._transpose = transpose
+
+    @property
+    def size(self) -> int:
+        return len(self.targets)
+
+    @property
+    def sources(self) -> NDArray[np.int32]:
+        """The pre cell of each of `targets`."""
+        return np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
+
+    @cached_property
+    def _by_target(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        return self._transpose(self.sources, self.targets.astype(np.int32))
+
+    @property
+    def pre(self) -> NDArray[np.int32]:  # type: ignore[override]
+        return self._by_target[0]
+
+    @property
+    def post(self) -> NDArray[np.int32]:  # type: ignore[override]
+        return self._by_target[1]
+
+
 class ConnectedByHand:
     """The projection as it is seen by a connector that defines connect(projection): calls are noted, one by one.
 
@@ -276,7 +308,10 @@ class Connector:
 
 def _onto_local_cells(connections: Connections, request: ConnectionRequest) -> Connections:
     """Connections without those that a rule of somebody's own makes onto cells of other MPI ranks."""
-    if request.local_post is None or request.is_local[connections.post].all():
+    if request.local_post is None or isinstance(connections, ConnectionsBySource):
+        # Those that are drawn by source are drawn for local cells only.
+        return connections
+    if request.is_local[connections.post].all():
         return connections
     keep = request.is_local[connections.post]
     values = {name: value if np.ndim(value) == 0 else value[keep] for name, value in connections.values.items()}

@@ -21,8 +21,9 @@ from pyNN.random.streams import derive_key, log, mapped, uniforms
 Int32Array = NDArray[np.int32]
 Report = Callable[[float], None]
 
-SKIPS_A_BLOCK = 32
-"""Distances to the next hit that the compiled loop draws at once: in a fourth of the time that it takes one by one."""
+POSTS_A_BLOCK = 2048
+"""Post cells that are drawn from one run of random numbers: who wants those of a few draws little more than them."""
+MOST_SKIPS_AT_ONCE = 32
 
 
 def checked_rng(owner: Connector, rng: Any) -> AbstractRNG | None:
@@ -78,71 +79,100 @@ def log_of_complement(p: float) -> float:
     return float(log(np.float64(w))) * (-p / (w - 1.0))
 
 
-def bernoulli_rows(
-    request: ConnectionRequest, key: int, rows: IntArray, width: int, p: float, forbidden: IntArray, report: Report
-) -> tuple[IntArray, Int32Array]:
-    """Each column with probability p, for each row: (hits a row, their columns, row after row, ascending).
+def bernoulli_by_source(
+    request: ConnectionRequest, key: int, p: float, forbidden: IntArray, report: Report
+) -> tuple[IntArray, NDArray[Any]]:
+    """Each pair with probability p: (starts of the pre cells' rows, post cells row after row, ascending).
 
-    The number of columns skipped before the next hit is geometric: floor(log(1 - u) / log(1 - p)).
-    forbidden[k] is a column that rows[k] must not have, or -1.
+    The post cells of a pre cell are drawn block by block of POSTS_A_BLOCK, from numbers that depend on nothing but the
+    key, the pre cell and the block. The number of cells skipped before the next hit is geometric:
+    floor(log(1 - u) / log(1 - p)). forbidden[i] is a post cell that pre cell i must not have, or -1. Only the
+    request's local post cells are drawn.
     """
-    if p == 0.0 or rows.size == 0 or width == 0:
-        return np.zeros(rows.size, dtype=np.int64), np.empty(0, dtype=np.int32)
+    posts = request.posts
+    first, last = (int(posts[0]), int(posts[-1]) + 1) if posts.size else (0, 0)
+    starts = np.zeros(request.n_pre + 1, dtype=np.int64)
+    kind = np.uint16 if request.n_post <= 1 << 16 else np.int32
+    if p == 0.0 or first == last:
+        return starts, np.empty(0, dtype=kind)
     if p == 1.0:
-        keep = np.arange(width, dtype=np.int32)[None, :] != forbidden[:, None]
-        return keep.sum(axis=1), np.nonzero(keep)[1].astype(np.int32)
-    draw = _bernoulli_compiled if request.compiled else _bernoulli_numpy
-    return draw(key, rows, width, log_of_complement(p), p, forbidden, report)
+        pieces = [np.delete(posts, np.searchsorted(posts, f)) if f in posts else posts for f in forbidden.tolist()]
+        np.cumsum([len(piece) for piece in pieces], out=starts[1:])
+        return starts, np.concatenate(pieces).astype(kind)
+    draw = _by_source_compiled if request.compiled else _by_source_numpy
+    targets = draw(request, key, p, forbidden, first, last, starts, kind, report)
+    if last - first == posts.size:
+        return starts, targets
+    keep = request.is_local[targets]
+    return np.concatenate([[0], np.cumsum(keep)])[starts], targets[keep]
 
 
-def _bernoulli_compiled(
-    key: int, rows: IntArray, width: int, log_q: float, p: float, forbidden: IntArray, report: Report
-) -> tuple[IntArray, Int32Array]:
+def skips_at_once(p: float) -> int:
+    """How many distances to the next hit the compiled loop draws at once; it is faster with several, if they count."""
+    mean = p * POSTS_A_BLOCK
+    return min(max(4 * int(np.ceil((mean + np.sqrt(mean)) / 4.0)), 4), MOST_SKIPS_AT_ONCE)
+
+
+def _by_source_compiled(
+    request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int, starts: IntArray,
+    kind: Any, report: Report,
+) -> NDArray[Any]:  # fmt: skip
     from pyNN.connectors.compiled import loop
 
-    skip_rows = loop("skip_rows")
-    counts = np.zeros(rows.size, dtype=np.int64)
-    done = np.zeros(2, dtype=np.int64)
-    skips = np.empty(SKIPS_A_BLOCK)
-    parts = []
-    while (row := int(done[0])) < rows.size:
+    draw = loop("draw_rows_short" if kind is np.uint16 else "draw_rows")
+    skips, log_q = np.empty(skips_at_once(p)), log_of_complement(p)
+    parts, row, width = [], 0, last - first
+    rows_at_once = max(1, 16 * PAIRS_A_BLOCK // width)
+    while row < request.n_pre:
         # Five standard deviations above the mean nearly always suffice; otherwise the rest goes into another array.
-        mean = min(rows.size - row, max(1, 16 * PAIRS_A_BLOCK // width)) * width * p
-        buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width, dtype=np.int32)
-        skip_rows(key, rows, forbidden, width, log_q, skips, buffer, counts, done)
-        parts.append(buffer[: done[1]])
-        report(done[0] / rows.size)
+        mean = min(request.n_pre - row, rows_at_once) * width * p
+        buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width + POSTS_A_BLOCK, dtype=kind)
+        done = np.array([row, starts[row]], dtype=np.int64)
+        draw(key, forbidden, request.n_post, first, last, log_q, skips, buffer, starts, done)
+        parts.append(buffer[: int(done[1] - starts[row])])
+        row = int(done[0])
+        report(row / request.n_pre)
     # A single part is little shorter than its buffer, so that a copy would save no memory worth its time.
-    return counts, np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def _bernoulli_numpy(
-    key: int, rows: IntArray, width: int, log_q: float, p: float, forbidden: IntArray, report: Report
-) -> tuple[IntArray, Int32Array]:
-    counts = np.zeros(rows.size, dtype=np.int64)
-    parts = []
-    mean = width * p
-    for part in blocks(rows.size, int(mean) + 8, PAIRS_A_BLOCK // 4):
-        hit_counts, hits = _skip_block(key, rows[part], width, log_q, int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2)
-        hit_rows = np.repeat(np.arange(hit_counts.size), hit_counts)
-        keep = hits != forbidden[part][hit_rows]
-        counts[part] = np.bincount(hit_rows[keep], minlength=part.stop - part.start)
-        parts.append(hits[keep])
-        report(part.stop / rows.size)
-    return counts, np.concatenate(parts)
+def _by_source_numpy(
+    request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int, starts: IntArray,
+    kind: Any, report: Report,
+) -> NDArray[Any]:  # fmt: skip
+    log_q = log_of_complement(p)
+    pres, posts = [], []
+    for block in range(first - first % POSTS_A_BLOCK, last, POSTS_A_BLOCK):
+        width = min(POSTS_A_BLOCK, request.n_post - block)
+        mean = width * p
+        for part in blocks(request.n_pre, int(mean) + 8, PAIRS_A_BLOCK // 4):
+            rows = np.arange(part.start, part.stop)
+            draws = int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2
+            counts, hits = _skip_block(key, rows, 2 * block, width, log_q, *draws)
+            pre, post = np.repeat(rows, counts), block + hits
+            keep = (post >= first) & (post < last) & (post != forbidden[pre])
+            pres.append(pre[keep])
+            posts.append(post[keep])
+        report(min((block + width - first) / (last - first), 1.0))
+    pre = np.concatenate(pres)
+    np.cumsum(np.bincount(pre, minlength=request.n_pre), out=starts[1:])
+    return np.concatenate(posts)[np.argsort(pre, kind="stable")].astype(kind)
 
 
 def _skip_block(
-    key: int, rows: IntArray, width: int, log_q: float, draws: int, more_draws: int
+    key: int, rows: IntArray, start: int, width: int, log_q: float, draws: int, more_draws: int
 ) -> tuple[IntArray, Int32Array]:
-    """(hits a row, their columns): `draws` skips of every row, then `more_draws` at a time of rows not ended yet."""
+    """(hits a row, their columns): `draws` skips of every row, then `more_draws` at a time of rows not ended yet.
+
+    The first skip of a row is that of the uniform number `start`.
+    """
     pieces = []
     counts = np.zeros(rows.size, dtype=np.int64)
     active = np.arange(rows.size)
     position = np.zeros(rows.size, dtype=np.float64)
     while active.size:
         first = int(counts[active[0]])
-        u = uniforms(key, rows[active, None], np.arange(first, first + draws)[None, :])
+        u = uniforms(key, rows[active, None], start + np.arange(first, first + draws)[None, :])
         with np.errstate(over="ignore"):
             skips = np.floor(np.minimum(log(1.0 - u) / log_q, width))
         # Whole numbers far below 2**53, so that sums of float64 are exact.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from pyNN.connectors.draws import POSTS_A_BLOCK
 from pyNN.random.compiled import log, uniform, uniform_inlined
 
 _ONE, _58, _63 = np.uint64(1), np.uint64(58), np.uint64(63)
@@ -31,38 +32,62 @@ def _draw_skips(key: Any, row: Any, first: int, log_q: float, skips: Any) -> Non
 
 
 @njit(error_model="numpy")
-def skip_rows(
-    key: Any, rows: Any, forbidden: Any, width: int, log_q: float, skips: Any, columns: Any, counts: Any, done: Any
-) -> None:  # pragma: no cover - compiled
-    """Fill `columns` with the hits of rows[done[0]:], jumping from hit to hit; counts[k] gets the hits of rows[k].
+def draw_block(
+    key: Any, row: Any, block: int, width: int, log_q: float, skips: Any, hits: Any
+) -> int:  # pragma: no cover - compiled
+    """Fill `hits` with the post cells of a pre cell from `block` to `block` + `width` - 1; how many there are.
 
-    `skips` is working memory. Stops before a row that does not fit: `done` is then (number of the first row not done,
-    number of columns filled).
+    `skips` is working memory.
     """
     filled = 0
-    for k in range(done[0], rows.size):
-        start = filled
-        position = 0
-        ordinal = 0
-        while True:
-            if ordinal % skips.size == 0:
-                _draw_skips(key, rows[k], ordinal, log_q, skips)
-            skip = skips[ordinal % skips.size]
-            ordinal += 1
-            if skip >= width - position:
-                break
-            position += int(math.floor(skip))
-            if position != forbidden[k]:
-                if filled == columns.size:
-                    done[0], done[1] = k, start
-                    return
-                columns[filled] = position
-                filled += 1
+    position = 0
+    ordinal = 2 * block
+    while True:
+        _draw_skips(key, row, ordinal, log_q, skips)
+        for k in range(skips.size):
+            if skips[k] >= width - position:
+                return filled
+            position += int(math.floor(skips[k]))
+            hits[filled] = block + position
+            filled += 1
             position += 1
             if position >= width:
-                break
-        counts[k] = filled - start
-    done[0], done[1] = rows.size, filled
+                return filled
+        ordinal += skips.size
+
+
+@njit(error_model="numpy")
+def draw_rows(
+    key: Any, forbidden: Any, size: int, first: int, last: int, log_q: float, skips: Any, columns: Any, starts: Any,
+    done: Any,
+) -> None:  # fmt: skip  # pragma: no cover - compiled
+    """Fill `columns` with the post cells first to last - 1 of the pre cells from done[0] on; starts[i + 1] gets an end.
+
+    Ends count from done[1]. Stops before a row that may not fit: `done` is then (its pre cell, the end of the last).
+    """
+    begin = done[1]
+    filled = 0
+    for pre in range(done[0], starts.size - 1):
+        if columns.size - filled < last - first + POSTS_A_BLOCK:
+            done[0], done[1] = pre, begin + filled
+            return
+        for block in range(first - first % POSTS_A_BLOCK, last, POSTS_A_BLOCK):
+            width = min(POSTS_A_BLOCK, size - block)
+            hits = columns[filled:]
+            number = draw_block(key, pre, block, width, log_q, skips, hits)
+            if block >= first and block + width <= last and not block <= forbidden[pre] < block + width:
+                filled += number
+                continue
+            for k in range(number):
+                if first <= hits[k] < last and hits[k] != forbidden[pre]:
+                    columns[filled] = hits[k]
+                    filled += 1
+        starts[pre + 1] = begin + filled
+    done[0], done[1] = starts.size - 1, begin + filled
+
+
+draw_rows_short = draw_rows
+"""The same for columns of 16 bits."""
 
 
 @njit(error_model="numpy")

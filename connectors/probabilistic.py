@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyNN.connectors.base import (
     ConnectionRequest,
     Connections,
+    ConnectionsBySource,
     FloatArray,
     IntArray,
     MapConnector,
@@ -18,8 +19,9 @@ from pyNN.connectors.base import (
     is_allowed,
 )
 from pyNN.connectors.draws import (
-    bernoulli_rows,
+    bernoulli_by_source,
     blocks,
+    by_column,
     checked_rng,
     connector_key,
     keyed_uniforms,
@@ -58,28 +60,26 @@ class FixedProbabilityConnector(MapConnector):
     def connections(self, request: ConnectionRequest) -> Connections:
         if request.is_empty:
             return Connections.none()
+        if self.rng is None and self.allow_self_connections != "NoMutual":
+            return self._from_streams(request)
         if self.rng is not None:
             pre, post = self._from_generator(request, self.rng)
         else:
-            pre, post = self._from_streams(request)
-        if self.allow_self_connections == "NoMutual" or (self.rng is not None and not self.allow_self_connections):
-            keep = is_allowed(request, self.allow_self_connections, pre, post)
-            pre, post = pre[keep], post[keep]
-        return Connections(pre, post)
+            made = self._from_streams(request)
+            pre, post = made.pre, made.post
+        keep = is_allowed(request, self.allow_self_connections, pre, post)
+        return Connections(pre[keep], post[keep])
 
-    def _from_streams(self, request: ConnectionRequest) -> tuple[Any, Any]:
-        posts = request.posts
-        forbidden = np.full(posts.size, -1) if self.allow_self_connections is not False else request.self_pre[posts]
-        counts, pre = bernoulli_rows(
+    def _from_streams(self, request: ConnectionRequest) -> ConnectionsBySource:
+        allowed = self.allow_self_connections is not False
+        starts, targets = bernoulli_by_source(
             request,
             connector_key(request),
-            posts,
-            request.n_pre,
             self.p_connect,
-            forbidden,
+            np.full(request.n_pre, -1, dtype=np.int64) if allowed else request.self_post,
             lambda fraction: self._report(request, fraction),
         )
-        return pre, np.repeat(posts.astype(np.int32), counts)
+        return ConnectionsBySource(starts, targets, lambda pre, post: by_column(request, pre, post, request.n_post))
 
     def _from_generator(self, request: ConnectionRequest, rng: AbstractRNG) -> tuple[Any, Any]:
         pres, posts = [], []

@@ -79,6 +79,8 @@ class Capabilities:
     """Whether a projection added after a run may have a delay under the smallest so far."""
     builds_early: bool = False
     """Whether large projections are built while the network is still described, which saves memory."""
+    tables_by_source: bool = False
+    """Whether tables of static connections may come as pyNN.specs.SourceTable, which spares sorting them."""
     streaming: bool = False
     """Whether its sessions are StreamingSessions, so that recorded data can go to a file during a run."""
     placement: Placement = in_blocks

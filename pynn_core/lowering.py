@@ -31,12 +31,14 @@ from pyNN.parameters import (
     lower_sequences,
     lower_values,
 )
-from pyNN.random import NumpyRNG, RandomDistribution
+from pyNN.random import NativeRNG, NumpyRNG, RandomDistribution
 from pyNN.random.streams import derive_key, mapped
 from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
 _PIECE = 1 << 16
 """Connections that are looked at together where intermediate arrays would otherwise need much memory."""
+_PRE_BITS = 40
+"""Of the number that keys a random value of a connection, the bits that are the index of its pre cell."""
 _ON_GRID = 1e-6
 """A time that is within this fraction of a step of the grid is on it: it is a rounding error of the script's."""
 
@@ -206,7 +208,6 @@ class Pairs:
         self._distances = distances
         self._d: FloatArray | None = None
         self._ordinals: NDArray[np.int32] | None = None
-        self._starts: IntArray | None = None
         self.comm = comm
         """What has the other connections where these are the share of one MPI rank."""
         self.total = len(self.pre)
@@ -242,7 +243,7 @@ class Pairs:
 
     @property
     def ordinals(self) -> NDArray[np.int32]:
-        """Number of each connection among those of its post cell; with the post index it keys a random value."""
+        """Number of each connection among those of its post cell."""
         if self._ordinals is None:
             # Memory is touched as little as possible: that costs more than the arithmetic.
             starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1, dtype=self.post.dtype))
@@ -254,26 +255,43 @@ class Pairs:
         return self._ordinals
 
     def drawn(self, distribution: RandomDistribution, key: int) -> FloatArray:
-        """A random number for each connection. Pieces that fit in a processor's cache are drawn one after the other."""
-        keyed = distribution.rng is None or type(distribution.rng) is NumpyRNG
-        if self.size <= _PIECE or not keyed:
-            return np.asarray(draw_values(distribution, self.post, self.ordinals, key), dtype=float)
-        if self._starts is None:
-            self._starts = np.searchsorted(self.post, np.arange(self.shape[1] + 1, dtype=self.post.dtype))
-        starts, values = self._starts, np.empty(self.size)
+        """A random number for each connection. Pieces that fit in a processor's cache are drawn one after the other.
+
+        With keyed streams, that of a connection depends on its two cells, and of several connections of one pair on
+        the number among them: not on other connections, on their order or on MPI.
+        """
+        if not is_keyed(distribution) or not self.size:
+            return np.asarray(draw_values(distribution, self.post, self.pre, key), dtype=float)
+        values = np.empty(self.size)
 
         def draw(first: int) -> None:
-            post = self.post[first : first + _PIECE]
-            ordinals = np.arange(first, first + len(post)) - starts[post]
-            values[first : first + _PIECE] = draw_values(distribution, post, ordinals, key)
+            part = slice(first, first + _PIECE)
+            columns = self.pre[part].astype(np.int64)
+            copies = self._copies(first, len(columns))
+            if copies is not None:
+                columns += copies << _PRE_BITS
+            values[part] = draw_values(distribution, self.post[part], columns, key)
 
         for _ in mapped(draw, range(0, self.size, _PIECE), self.threads):
             pass
         return values
 
+    def _copies(self, first: int, number: int) -> IntArray | None:
+        """For each of some connections, how many of the same pair stand before it; None: for none there is one."""
+        begin = first
+        while begin > 0 and self.pre[begin] == self.pre[begin - 1] and self.post[begin] == self.post[begin - 1]:
+            begin -= 1
+        pre, post = self.pre[begin : first + number], self.post[begin : first + number]
+        again = (pre[1:] == pre[:-1]) & (post[1:] == post[:-1])
+        if not again.any():
+            return None
+        places = np.arange(len(pre))
+        run_starts = np.maximum.accumulate(np.where(np.concatenate([[False], again]), 0, places))
+        return np.asarray((places - run_starts)[first - begin :])
+
     def forget(self) -> None:
         """Free the memory of distances and ordinals; they are computed again when they are needed again."""
-        self._d = self._ordinals = self._starts = None
+        self._d = self._ordinals = None
 
 
 def is_list_of_values(value: Any) -> bool:
@@ -282,6 +300,21 @@ def is_list_of_values(value: Any) -> bool:
         operands = (operand for _, operand in value.operations)
         return is_list_of_values(value.base_value) or any(is_list_of_values(operand) for operand in operands)
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def is_value_of_pair(value: Any) -> bool:
+    """Whether a synaptic parameter of a connection follows from its two cells, whatever other connections there are."""
+    if isinstance(value, LazyArray):
+        operands = [operand for _, operand in value.operations if isinstance(operand, larray)]
+        return is_value_of_pair(value.base_value) and all(is_value_of_pair(operand) for operand in operands)
+    if isinstance(value, RandomDistribution):
+        return is_keyed(value)
+    return value is None or isinstance(value, (int, float, np.number, str, Expression))
+
+
+def is_keyed(distribution: RandomDistribution) -> bool:
+    """Whether numbers are drawn from keyed streams, and not in sequence from a generator of the script's."""
+    return distribution.rng is None or type(distribution.rng) in (NumpyRNG, NativeRNG)
 
 
 def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:

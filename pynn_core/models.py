@@ -151,6 +151,13 @@ class Definition:
         return ["spikes", *(name for name, state in self.states.items() if state.recordable)]
 
     @property
+    def is_static(self) -> bool:
+        """Whether a synapse type passes a constant weight on, and has nothing but that and a delay."""
+        text = self.equations, self.on_pre, self.on_post, self.coupling
+        plain = not any(part.strip() for part in text) and self.transmitted.strip() == "weight"
+        return plain and not self.states and set(self.parameters) == {"weight", "delay"}
+
+    @property
     def conductance_based(self) -> bool:
         return all(receptor.kind == "conductance" for receptor in self.receptors.values())
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pyNN import descriptions
 from pyNN.compilation.library import seconds_waited
-from pyNN.connectors import ConnectionRequest, Connections, Connector
+from pyNN.connectors import ConnectionRequest, Connections, ConnectionsBySource, Connector
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
@@ -27,6 +27,7 @@ from pyNN.lowering import (
     check_weights,
     choose_receptor,
     is_list_of_values,
+    is_value_of_pair,
     lower_delays,
     lower_synaptic,
 )
@@ -37,7 +38,7 @@ from pyNN.populations import ID, BasePopulation
 from pyNN.random.streams import derive_key
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
-from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec
+from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
 from pyNN.standardmodels.synapses import StaticSynapse
 from pyNN.utility.progress import build_progress
 
@@ -275,29 +276,53 @@ class Projection:
             request.progress = lambda fraction: progress(100.0 * fraction)
             with together(comm, f"connections of {self.label}"):
                 connections = self.connector.make(request)
-        pairs = self._pairs_of(connections.pre, connections.post)
-        self._pairs = pairs
         space = self.synapse_type.parameter_space
         check_parameter_names(connections.values, self.synapse_type)
         given = {name: space[name] for name in space.keys() if name not in connections.values}
-        if any(is_list_of_values(value) for value in given.values()):
-            pairs.locate()
-        with together(comm, f"values of {self.label}"):
-            columns = self._columns(given, pairs)
-            # Values that come from the connector are those of the connections that it has made here.
-            columns |= self._columns(connections.values, self._pairs_of(connections.pre, connections.post))
-        delays = columns.pop("delay", 1)
-        table = ConnectionTable(connections.pre, connections.post, delays, columns)
+        if isinstance(connections, ConnectionsBySource) and self._may_stay_by_source(given):
+            table, weights = self._table_by_source(connections, given)
+        else:
+            table, weights = self._table(connections, given)
         receptors = self._receptors()
-        receptor = self._receptor(receptor_type, receptors, self._survey(table))
+        receptor = self._receptor(receptor_type, receptors, self._survey(table, weights))
         with together(comm, f"weights of {self.label}"):
             if receptors or self.synapse_type.definition.coupling:
                 declared = receptors.get(receptor, _ANY_SIGN)
-                check_weights(columns["weight"], receptor, declared, self.label, self.connector.safe)
-                check_bounds(columns, declared, self.label)
-        pairs.forget()
+                check_weights(weights, receptor, declared, self.label, self.connector.safe)
+                if table.keeper is None:
+                    check_bounds(table.columns, declared, self.label)
         self._distance_cache = None
         return self._described(receptor, table)
+
+    def _table(self, connections: Connections, given: Mapping[str, Any]) -> tuple[ConnectionTable, Any]:
+        """The table of connections by target, and their weights."""
+        pairs = self._pairs = self._pairs_of(connections.pre, connections.post)
+        if any(is_list_of_values(value) for value in given.values()):
+            pairs.locate()
+        with together(self._owner.comm, f"values of {self.label}"):
+            columns = self._columns(given, pairs)
+            # Values that come from the connector are those of the connections that it has made here.
+            columns |= self._columns(connections.values, self._pairs_of(connections.pre, connections.post))
+        pairs.forget()
+        delays = columns.pop("delay", 1)
+        return ConnectionTable(connections.pre, connections.post, delays, columns), columns["weight"]
+
+    def _may_stay_by_source(self, given: Mapping[str, Any]) -> bool:
+        """Whether connections that were drawn by source need not be sorted by target."""
+        return (
+            self._owner.backend.capabilities.tables_by_source
+            and self.synapse_type.definition.is_static
+            and all(is_value_of_pair(value) for value in given.values())
+        )
+
+    def _table_by_source(
+        self, connections: ConnectionsBySource, given: Mapping[str, Any]
+    ) -> tuple[ConnectionTable, Any]:
+        pairs = self._pairs_of(connections.sources, connections.targets)
+        with together(self._owner.comm, f"values of {self.label}"):
+            columns = self._columns(given, pairs)
+        keeper = SourceTable(connections.starts, connections.targets, columns["delay"], columns["weight"])
+        return ConnectionTable.kept_by(keeper), columns["weight"]
 
     def _columns(self, given: Mapping[str, Any], pairs: Pairs) -> dict[str, Any]:
         """Values of synaptic parameters; the delay in steps."""
@@ -313,9 +338,9 @@ class Projection:
                 self._check_range(name, columns[name])
         return columns
 
-    def _survey(self, table: ConnectionTable) -> Any:
+    def _survey(self, table: ConnectionTable, weights: Any) -> Any:
         """Learn how many connections all ranks have, and their delays; numbers with the signs of their weights."""
-        weights = np.asarray(table.columns["weight"])
+        weights = np.asarray(weights)
         self._limits: tuple[int, int] | None = None
         self._total = table.size
         if not self.is_shared or self._owner.comm.parts == 1:
@@ -604,7 +629,7 @@ class Projection:
         for name, value in changes.items():
             self._store(name, value)
         if "delay" in changes and self._spec.table is not None:
-            self._survey(self._spec.table)
+            self._survey(self._spec.table, self._spec.table.columns["weight"])
             self._spec.limits = self._limits
 
     def _lower(self, name: str, value: Any, draw: int) -> Any:

@@ -68,8 +68,12 @@ class PopulationSpec:
 class TableKeeper(Protocol):
     """What a backend keeps of a table's connections in a form of its own. It has the table's fields."""
 
-    size: int
-    delay_limits: tuple[int, int]
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def delay_limits(self) -> tuple[int, int]:
+        """The smallest and the largest delay in steps."""
 
     @property
     def pre(self) -> NDArray[np.int32]: ...
@@ -85,6 +89,50 @@ class TableKeeper(Protocol):
 
 
 _TABLE_FIELDS = ("pre", "post", "delay_steps", "columns")
+
+
+@dataclass
+class SourceTable:
+    """A TableKeeper with the connections in order of source, as some connectors draw them: static ones, each pair once.
+
+    A backend whose Capabilities.tables_by_source is true may use these arrays as they are.
+    """
+
+    starts: IntArray
+    """Source i, an index into ProjectionSpec.pre, connects to targets[starts[i]:starts[i + 1]], ascending."""
+    targets: NDArray[Any]
+    """uint16 or int32, indices into ProjectionSpec.post."""
+    delays: int | NDArray[np.int32]
+    """In steps: one for all, or one for each of `targets`, like the weights."""
+    weights: float | FloatArray
+
+    @property
+    def size(self) -> int:
+        return len(self.targets)
+
+    @property
+    def delay_limits(self) -> tuple[int, int]:
+        return int(np.min(self.delays)), int(np.max(self.delays))
+
+    def _by_target(self, column: Any) -> Any:
+        return column[np.argsort(self.targets, kind="stable")] if np.ndim(column) else column
+
+    @property
+    def pre(self) -> NDArray[np.int32]:
+        sources = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
+        return np.asarray(self._by_target(sources))
+
+    @property
+    def post(self) -> NDArray[np.int32]:
+        return np.sort(self.targets).astype(np.int32)
+
+    @property
+    def delay_steps(self) -> int | NDArray[np.int32]:
+        return self._by_target(self.delays)
+
+    @property
+    def columns(self) -> dict[str, float | FloatArray]:
+        return {"weight": self._by_target(self.weights)}
 
 
 @dataclass
@@ -107,6 +155,13 @@ class ConnectionTable:
     @property
     def size(self) -> int:
         return len(self.pre) if self.keeper is None else self.keeper.size
+
+    @classmethod
+    def kept_by(cls, keeper: TableKeeper) -> ConnectionTable:
+        """A table of connections that have another form from the beginning."""
+        table = object.__new__(cls)
+        table.hand_over(keeper)
+        return table
 
     @property
     def keeper(self) -> TableKeeper | None:

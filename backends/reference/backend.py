@@ -84,6 +84,7 @@ class ReferenceBackend:
         threads=True,
         mpi=True,
         builds_early=True,
+        tables_by_source=True,
         checkpoints=True,
         streaming=True,
         missing=MappingProxyType(

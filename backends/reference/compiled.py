@@ -70,6 +70,17 @@ def sorting(posts: str, weights: str, delays: str) -> Unit:
 
 
 @cache
+def splitting(posts: str) -> Unit:
+    """Loops that find the connections onto some of the cells in tables that are in order of source."""
+    return Unit(
+        "tables of connections in order of sources",
+        "from pyNN.reference.sorting import find_rows, rows_to_places\n",
+        {"find_rows": f"i8* {posts}* i8 i8 i8* i8*", "rows_to_places": "i8* i8* i8*"},
+        ("pyNN.reference.sorting",),
+    )
+
+
+@cache
 def restoring(posts: str, weights: str, delays: str) -> Unit:
     """Loops that bring columns of these types into the order of target cells."""
     return Unit(

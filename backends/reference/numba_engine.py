@@ -22,7 +22,7 @@ from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
 from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
-from pyNN.specs import IntArray
+from pyNN.specs import IntArray, SourceTable
 from pyNN.spike_sources import CountedPoissonSource
 
 _LONGEST_INTERVAL = 1024
@@ -170,6 +170,26 @@ class NumbaEngine:
             sorted_weight if np.ndim(weights) else float(weights),
             sorted_delay if np.ndim(delays) else int(delays),
         )
+
+    def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
+        """Columns as narrow as can be; those of all connections are the table's own where they have the right type."""
+        starts, posts = table.starts, table.targets
+        columns = [np.asarray(table.weights), np.asarray(table.delays)]
+        largest = int(columns[1].max(initial=0))
+        kinds = (self.weight_type, np.dtype(np.uint8 if largest < 1 << 8 else np.int32))
+        narrow = [c.astype(kind, copy=False) if c.ndim else c for c, kind in zip(columns, kinds, strict=True)]
+        if self.threads > 1:
+            loops = load(compiled.splitting(posts.dtype.str[1:]))
+            begins = np.empty(len(starts) - 1, dtype=np.int64)
+            own = np.zeros(len(starts), dtype=np.int64)
+            loops["find_rows"](starts, posts, first, last, begins, own)
+            starts = own
+            where = np.empty(int(own[-1]), dtype=np.int64)
+            loops["rows_to_places"](begins, own, where)
+            posts = posts[where]
+            narrow = [c[where] if c.ndim else c for c in narrow]
+        weights, delays = narrow
+        return starts, posts, weights if weights.ndim else float(weights), delays if delays.ndim else int(delays)
 
     def pack(self, projection: Projection) -> PackedTable | None:
         is_sorted = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]

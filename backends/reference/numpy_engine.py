@@ -9,9 +9,9 @@ from pyNN.profiling import PhaseTimes
 from pyNN.reference.eager_synapses import EagerSynapses
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.plasticity import Part
-from pyNN.reference.routing import sort_by_source
+from pyNN.reference.routing import Sorted, sort_by_source
 from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
-from pyNN.specs import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray, SourceTable
 
 
 class NumpyEngine:
@@ -29,6 +29,12 @@ class NumpyEngine:
 
     def slices(self, group: Group) -> list[tuple[int, int]]:
         return [group.own]
+
+    def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
+        keep = (table.targets >= first) & (table.targets < last)
+        starts = np.concatenate([[0], np.cumsum(keep)])[table.starts]
+        weights, delays = (np.asarray(x)[keep] if np.ndim(x) else x for x in (table.weights, table.delays))
+        return starts, table.targets[keep].astype(np.int32), weights, delays
 
     def longest_interval(self, world: World) -> int:
         return 1

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pyNN.compilation import Function, load
 from pyNN.reference.compiled import restoring
+from pyNN.reference.routing import is_whole
 from pyNN.reference.world import CellGroup, Group, Projection, Route
-from pyNN.specs import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray, SourceTable
 
 WORTH_PACKING = 1 << 16
 """Connections from which on a second copy of them counts."""
@@ -93,13 +94,13 @@ class PackedTable:
 def packed(projection: Projection, is_sorted: Callable[[Any, Any], bool]) -> PackedTable | None:
     """The table of a projection in the form of its routes, or None where these do not tell all about it."""
     table, routes = projection.table, projection.routes
-    if table.size < WORTH_PACKING or set(table.columns) != {"weight"}:
+    if table.size < WORTH_PACKING:
         return None
-    if not _is_whole(projection.spec.pre, routes[0].source) or not _is_whole(projection.spec.post, routes[0].target):
+    if isinstance(table.keeper, SourceTable):
+        return PackedTable(routes)
+    if set(table.columns) != {"weight"}:
+        return None
+    if not is_whole(projection.spec.pre, routes[0].source) or not is_whole(projection.spec.post, routes[0].target):
         return None
     return PackedTable(routes) if is_sorted(table.pre, table.post) else None
 
-
-def _is_whole(ids: IntArray, group: Group) -> bool:
-    """Whether cells, given by their ids, are those of a group in their order."""
-    return np.array_equal(ids, np.arange(group.spec.first_id, group.spec.first_id + group.size))

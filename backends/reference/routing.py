@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyNN.errors import InternalError
 from pyNN.reference.plasticity import Part
 from pyNN.reference.world import CellGroup, Engine, Group, IndexArray, Projection, Route
-from pyNN.specs import FloatArray, IntArray, PopulationSpec, split_by_population
+from pyNN.specs import FloatArray, IntArray, PopulationSpec, SourceTable, split_by_population
 
 Sorted = tuple[IntArray, IndexArray, float | FloatArray, int | IndexArray]
 
@@ -45,6 +45,29 @@ def make_routes(
         starts, posts, *own = engine.sort(pre, post, weights, delays, source.size, target.size)
         routes.append(Route(source, target, _receptor(target, spec.receptor), starts, posts, own[0], own[1], thread))
     return routes
+
+
+def routes_by_source(
+    projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group], engine: Engine
+) -> list[Route] | None:
+    """The routes of a projection between whole populations whose table is in order of source already; else None."""
+    spec, table = projection.spec, projection.table.keeper
+    if not isinstance(table, SourceTable):
+        return None
+    ends = [split_by_population(populations, ids) for ids in (spec.pre, spec.post)]
+    if any(len(parts) != 1 for parts in ends):
+        return None
+    source, target = (groups[parts[0][0].id] for parts in ends)
+    if not (isinstance(target, CellGroup) and is_whole(spec.pre, source) and is_whole(spec.post, target)):
+        return None
+    receptor = _receptor(target, spec.receptor)
+    columns = (engine.take_rows(table, first, last) for first, last in engine.slices(target))
+    return [Route(source, target, receptor, *own, number) for number, own in enumerate(columns) if len(own[1])]
+
+
+def is_whole(ids: IntArray, group: Group) -> bool:
+    """Whether cells, given by their ids, are those of a group in their order."""
+    return np.array_equal(ids, np.arange(group.spec.first_id, group.spec.first_id + group.size))
 
 
 def make_parts(

@@ -21,7 +21,7 @@ from pyNN.profiling import CELLS_AND_SYNAPSES, PhaseTimes
 from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
 from pyNN.reference.packing import PackedTable
-from pyNN.reference.routing import make_parts, make_routes
+from pyNN.reference.routing import make_parts, make_routes, routes_by_source
 from pyNN.reference.world import (
     CellGroup,
     Current,
@@ -41,6 +41,7 @@ from pyNN.specs import (
     NetworkSpec,
     PopulationSpec,
     RecordingSpec,
+    SourceTable,
     split_by_population,
 )
 from pyNN.spike_sources import CountedPoissonSource
@@ -135,14 +136,22 @@ class ReferenceSession:
             target_group = groups[target.id]
             if isinstance(target_group, CellGroup):
                 return keeper.routes(groups[source.id], target_group)
+        narrow = self._settings.options.get("weights") == "float32"
+        if isinstance(keeper, SourceTable):
+            if narrow and isinstance(keeper.weights, np.ndarray):
+                keeper.weights = keeper.weights.astype(np.float32).astype(float)
+            routes = routes_by_source(projection, populations, groups, self._engine)
+            if routes is not None:
+                return routes
+            projection.take_back()
         weights = projection.columns["weight"]
-        if np.ndim(weights) and self._settings.options.get("weights") == "float32":
+        if np.ndim(weights) and narrow:
             projection.columns["weight"] = np.asarray(weights, dtype=np.float32).astype(float)
         return make_routes(projection, populations, groups, self._engine)
 
     def _pack(self, projection: Projection) -> None:
         """Keep a large table only as the routes that were made from it."""
-        if projection.table.keeper is None and projection.routes:
+        if not isinstance(projection.table.keeper, PackedTable) and projection.routes:
             keeper = self._engine.pack(projection)
             if keeper is not None:
                 projection.hand_over(keeper)

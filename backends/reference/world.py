@@ -16,7 +16,16 @@ from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
 from pyNN.models import TimedArray
-from pyNN.specs import CurrentSpec, FloatArray, IntArray, PopulationSpec, ProjectionSpec, Ragged, RecordingSpec
+from pyNN.specs import (
+    CurrentSpec,
+    FloatArray,
+    IntArray,
+    PopulationSpec,
+    ProjectionSpec,
+    Ragged,
+    RecordingSpec,
+    SourceTable,
+)
 from pyNN.spike_sources import CountedPoissonSource
 
 IndexArray = NDArray[Any]
@@ -513,6 +522,9 @@ class Engine(Protocol):
 
     def sort(self, pre: Any, post: Any, weights: Any, delays: Any, size: int, targets: int) -> Any:
         """Columns of a Route: see pyNN.reference.routing.sort_by_source."""
+
+    def take_rows(self, table: SourceTable, first: int, last: int) -> Any:
+        """The columns of a Route, with the connections of a table onto the cells first to last - 1."""
 
     def pack(self, projection: Projection) -> Any:
         """A pyNN.specs.TableKeeper that takes the place of the projection's table; None: the table stays."""
