@@ -30,8 +30,9 @@ from pyNN.parameters import (
     draw_values,
     lower_sequences,
     lower_values,
+    stream_key,
 )
-from pyNN.random import NativeRNG, NumpyRNG, RandomDistribution
+from pyNN.random import RandomDistribution
 from pyNN.random.streams import derive_key, mapped
 from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
@@ -260,7 +261,7 @@ class Pairs:
         With keyed streams, that of a connection depends on its two cells, and of several connections of one pair on
         the number among them: not on other connections, on their order or on MPI.
         """
-        if not is_keyed(distribution) or not self.size:
+        if stream_key(distribution, 0) is None or not self.size:
             return np.asarray(draw_values(distribution, self.post, self.pre, key), dtype=float)
         values = np.empty(self.size)
 
@@ -308,13 +309,8 @@ def is_value_of_pair(value: Any) -> bool:
         operands = [operand for _, operand in value.operations if isinstance(operand, larray)]
         return is_value_of_pair(value.base_value) and all(is_value_of_pair(operand) for operand in operands)
     if isinstance(value, RandomDistribution):
-        return is_keyed(value)
+        return stream_key(value, 0) is not None
     return value is None or isinstance(value, (int, float, np.number, str, Expression))
-
-
-def is_keyed(distribution: RandomDistribution) -> bool:
-    """Whether numbers are drawn from keyed streams, and not in sequence from a generator of the script's."""
-    return distribution.rng is None or type(distribution.rng) in (NumpyRNG, NativeRNG)
 
 
 def lower_synaptic(name: str, value: Any, pairs: Pairs, key: int) -> float | FloatArray:

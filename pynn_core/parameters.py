@@ -822,16 +822,24 @@ def _lowered(value: Any, size: int, key: int) -> Any:
 
 def draw_values(distribution: RandomDistribution, rows: Any, ordinals: Any, key: int) -> Any:
     """One number for each pair of `rows` and `ordinals` (broadcast), with the meaning of rng as in `lower_values`."""
-    rng = distribution.rng
-    if rng is None:
-        return distribution.draw(key, rows, ordinals)
-    if type(rng) is NumpyRNG:
-        return distribution.draw(derive_key(rng.seed, "rng", key), rows, ordinals)
-    if isinstance(rng, NativeRNG):
-        # The generator of the simulation itself is that of the keyed streams.
-        return distribution.draw(derive_key(rng.seed or 0, "native", key), rows, ordinals)
+    keyed = stream_key(distribution, key)
+    if keyed is not None:
+        return distribution.draw(keyed, rows, ordinals)
     shape = np.broadcast_shapes(np.shape(rows), np.shape(ordinals))
     return np.asarray(distribution.next(int(np.prod(shape, dtype=int)))).reshape(shape)
+
+
+def stream_key(distribution: RandomDistribution, key: int) -> int | None:
+    """The key of the stream that numbers for the purpose `key` come from; None: a generator of the script's."""
+    rng = distribution.rng
+    if rng is None:
+        return key
+    if type(rng) is NumpyRNG:
+        return derive_key(rng.seed, "rng", key)
+    if isinstance(rng, NativeRNG):
+        # The generator of the simulation itself is that of the keyed streams.
+        return derive_key(rng.seed or 0, "native", key)
+    return None
 
 
 def lower_sequences(value: Any, size: int) -> list[FloatArray]:

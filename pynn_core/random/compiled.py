@@ -14,6 +14,7 @@ from numba import njit
 
 from pyNN.compilation.pointers import bits, from_bits
 from pyNN.random import streams as s
+from pyNN.random import transforms as t
 
 _M0, _M1 = np.uint64(s.MULTIPLIER_0), np.uint64(s.MULTIPLIER_1)
 _W0, _W1 = np.uint64(s.WEYL_0), np.uint64(s.WEYL_1)
@@ -105,11 +106,17 @@ def _ratio(numerator: Any, denominator: Any, x: float) -> float:  # pragma: no c
 @njit(error_model="numpy")
 def normal_quantile(u: float) -> float:  # pragma: no cover - compiled
     """The standard normal's quantile for u in [0, 1)."""
-    u = max(u, s.SMALLEST)
+    return normal_quantile_to_the_end(max(u, s.SMALLEST))
+
+
+@njit(error_model="numpy")
+def normal_quantile_to_the_end(u: float) -> float:  # pragma: no cover - compiled
+    """The standard normal's quantile for u in (0, 1]."""
+    u = max(u, s.TINIEST)
     q = u - 0.5
     if abs(q) <= s.CENTRE_EDGE:
         return q * _ratio(s.CENTRE_NUMERATOR, s.CENTRE_DENOMINATOR, s.CENTRE_SQUARE - q * q)
-    r = math.sqrt(-log(u if q < 0.0 else 1.0 - u))
+    r = math.sqrt(-log(u if q < 0.0 else max(1.0 - u, s.SMALLEST)))
     if r > s.MIDDLE_EDGE:
         magnitude = _ratio(s.TAIL_NUMERATOR, s.TAIL_DENOMINATOR, r - s.MIDDLE_EDGE)
     else:
@@ -134,3 +141,32 @@ def uniforms(key: Any, rows: Any, ordinals: Any, result: Any) -> None:  # pragma
     """Fill `result` with numbers in [0, 1) for two 1-D integer arrays of equal length."""
     for i in range(rows.size):
         result[i] = uniform_inlined(key, rows[i], ordinals[i])
+
+
+@njit(error_model="numpy")
+def transformed(kind: Any, v: Any, u: float) -> float:  # pragma: no cover - compiled
+    """What a uniform number becomes in a distribution; `kind` and `v` are of pyNN.random.transforms."""
+    if kind == t.UNIFORM:
+        return u * v[1] + v[0]
+    if kind == t.NORMAL:
+        return v[0] + v[1] * normal_quantile(u)
+    if kind == t.NORMAL_TO_BOUNDARY:
+        return min(max(v[0] + v[1] * normal_quantile(u), v[2]), v[3])
+    if kind == t.NORMAL_CLIPPED:
+        part = max(u, s.SMALLEST)
+        if v[6] < 0.0:
+            part = 1.0 - part
+        z = normal_quantile_to_the_end(v[4] + part * v[5])
+        return min(max(v[0] + v[1] * (v[6] * z), v[2]), v[3])
+    if kind == t.EXPONENTIAL:
+        return v[0] * -log(1.0 - u)
+    return v[0] + min(math.floor(u * v[1]), v[1] - 1.0)
+
+
+@njit(error_model="numpy")
+def fill(kind: Any, v: Any, key: Any, rows: Any, ordinals: Any, result: Any) -> None:  # pragma: no cover - compiled
+    """Fill `result` with numbers of a distribution for two 1-D integer arrays of equal length."""
+    for i in range(rows.size):
+        result[i] = uniform_inlined(key, rows[i], ordinals[i])
+    for i in range(rows.size):
+        result[i] = transformed(kind, v, result[i])

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load
+from pyNN.random.transforms import Transform
 
 UNIT = Unit(
     "random streams",
-    "from pyNN.random.compiled import uniforms\n",
-    {"uniforms": "u8 i8* i8* f8*"},
-    ("pyNN.random.compiled", "pyNN.random.streams"),
+    "from pyNN.random.compiled import fill, uniforms\n",
+    {"uniforms": "u8 i8* i8* f8*", "fill": "i8 f8* u8 i8* i8* f8*"},
+    ("pyNN.random.compiled", "pyNN.random.streams", "pyNN.random.transforms"),
 )
 
 
@@ -20,4 +21,14 @@ def fill_uniforms(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]
     result = np.empty(rows.size)
     rows, ordinals = (np.ascontiguousarray(values, dtype=np.int64) for values in (rows, ordinals))
     load(UNIT)["uniforms"](int(key), rows, ordinals, result)
+    return result
+
+
+def fill_transformed(
+    transform: Transform, key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Numbers of a distribution for two 1-D arrays of equal length."""
+    result = np.empty(rows.size)
+    rows, ordinals = (np.ascontiguousarray(values, dtype=np.int64) for values in (rows, ordinals))
+    load(UNIT)["fill"](transform.kind, transform.values, int(key), rows, ordinals, result)
     return result

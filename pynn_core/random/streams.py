@@ -32,7 +32,10 @@ MASK = 0xFFFFFFFF
 SMALLEST = 2.0**-54
 """Stands for a uniform of 0 where a transform has no value at 0: half the distance between two uniforms."""
 
-_MANY = 4096
+TINIEST = 5e-324
+"""The smallest positive number."""
+
+MANY = 4096
 """Numbers from which on a compiled loop is worth its call."""
 _BLOCK = 8192
 """Numbers worked out at a time: the intermediate arrays then stay in the processor's cache."""
@@ -114,7 +117,7 @@ def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows
 
 def _uniform_block(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> FloatArray:
     native = sys.modules.get("pyNN.random.native")
-    if native is not None and rows.size >= _MANY:
+    if native is not None and rows.size >= MANY:
         # The same numbers, ten times as fast; but they are not worth compiling for by themselves.
         return native.fill_uniforms(key, rows, ordinals)
     return philox_uniforms(key, rows, ordinals)
@@ -239,7 +242,12 @@ def _ratio(numerator: tuple[float, ...], denominator: tuple[float, ...], x: Floa
 
 def normal_quantile(u: Any) -> FloatArray:
     """The standard normal's quantile for u in [0, 1); 0 counts as 2**-54, so that every value is finite."""
-    u = np.maximum(np.asarray(u, dtype=np.float64), SMALLEST)
+    return normal_quantile_to_the_end(np.maximum(np.asarray(u, dtype=np.float64), SMALLEST))
+
+
+def normal_quantile_to_the_end(u: Any) -> FloatArray:
+    """The standard normal's quantile for u in (0, 1], far into the lower tail; 1 counts as 1 - 2**-54."""
+    u = np.maximum(np.asarray(u, dtype=np.float64), TINIEST)
     q = u - 0.5
     result = np.empty_like(q)
     centre = np.abs(q) <= CENTRE_EDGE
@@ -247,7 +255,7 @@ def normal_quantile(u: Any) -> FloatArray:
     result[centre] = qc * _ratio(CENTRE_NUMERATOR, CENTRE_DENOMINATOR, CENTRE_SQUARE - qc * qc)
     outer = ~centre
     qo, uo = q[outer], u[outer]
-    r = np.sqrt(-log(np.where(qo < 0.0, uo, 1.0 - uo)))
+    r = np.sqrt(-log(np.where(qo < 0.0, uo, np.maximum(1.0 - uo, SMALLEST))))
     magnitude = _ratio(MIDDLE_NUMERATOR, MIDDLE_DENOMINATOR, r - MIDDLE_SHIFT)
     tail = r > MIDDLE_EDGE
     magnitude[tail] = _ratio(TAIL_NUMERATOR, TAIL_DENOMINATOR, r[tail] - MIDDLE_EDGE)
