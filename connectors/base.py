@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyNN.errors import CapabilityError, ConnectorError, InternalError, InvalidModelError
+
+if TYPE_CHECKING:
+    from pyNN.connectors.regeneration import PairRule
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -264,6 +267,10 @@ class Connector:
             f"{type(self).__name__} does not say what to connect: define connections(self, request), which returns "
             "a pyNN.connectors.Connections."
         )
+
+    def rule(self, request: ConnectionRequest) -> PairRule | None:
+        """What draws these connections again, so that they need not be stored; None: they cannot be drawn again."""
+        return None
 
     def make(self, request: ConnectionRequest) -> Connections:
         """The connections by whichever of `connections` and `connect` a subclass defines last."""

@@ -14,6 +14,7 @@ from pyNN.connectors.base import (
     checked_self_connections,
     is_allowed,
 )
+from pyNN.connectors.regeneration import PairRule
 from pyNN.errors import ConnectorError
 
 
@@ -38,13 +39,20 @@ class AllToAllConnector(MapConnector):
     def connections(self, request: ConnectionRequest) -> Connections:
         if request.is_empty:
             return Connections.none()
+        rule = self.rule(request)
+        if rule is not None:
+            return rule.connections(request, lambda fraction: self._report(request, fraction))
         pre = np.tile(np.arange(request.n_pre, dtype=np.int32), len(request.posts))
         post = np.repeat(request.posts.astype(np.int32), request.n_pre)
-        if self.allow_self_connections is not True:
-            keep = is_allowed(request, self.allow_self_connections, pre, post)
-            pre, post = pre[keep], post[keep]
+        keep = is_allowed(request, self.allow_self_connections, pre, post)
         self._report(request, 1.0)
-        return Connections(pre, post)
+        return Connections(pre[keep], post[keep])
+
+    def rule(self, request: ConnectionRequest) -> PairRule | None:
+        if self.allow_self_connections == "NoMutual":
+            return None
+        forbidden = np.full(request.n_pre, -1) if self.allow_self_connections is True else request.self_post
+        return PairRule(0, 1.0, forbidden, request.n_post)
 
 
 class OneToOneConnector(MapConnector):

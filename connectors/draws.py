@@ -93,13 +93,8 @@ def bernoulli_by_source(
     first, last = (int(posts[0]), int(posts[-1]) + 1) if posts.size else (0, 0)
     starts = np.zeros(request.n_pre + 1, dtype=np.int64)
     kind = np.uint16 if request.n_post <= 1 << 16 else np.int32
-    if p == 0.0 or first == last:
-        return starts, np.empty(0, dtype=kind)
-    if p == 1.0:
-        pieces = [np.delete(posts, np.searchsorted(posts, f)) if f in posts else posts for f in forbidden.tolist()]
-        np.cumsum([len(piece) for piece in pieces], out=starts[1:])
-        return starts, np.concatenate(pieces).astype(kind)
-    draw = _by_source_compiled if request.compiled else _by_source_numpy
+    compiled = request.compiled and 0.0 < p < 1.0 and first < last
+    draw = _by_source_compiled if compiled else _by_source_numpy
     targets = draw(request, key, p, forbidden, first, last, starts, kind, report)
     if last - first == posts.size:
         return starts, targets
@@ -140,23 +135,45 @@ def _by_source_numpy(
     request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int, starts: IntArray,
     kind: Any, report: Report,
 ) -> NDArray[Any]:  # fmt: skip
-    log_q = log_of_complement(p)
-    pres, posts = [], []
+    parts = [np.empty(0, dtype=kind)]
+    for part in blocks(request.n_pre, int((last - first) * p) + 8, PAIRS_A_BLOCK // 4):
+        rows = np.arange(part.start, part.stop)
+        counts, targets = bernoulli_rows(key, rows, p, forbidden[part], request.n_post, first, last)
+        starts[part.start + 1 : part.stop + 1] = starts[part.start] + np.cumsum(counts)
+        parts.append(targets.astype(kind))
+        report(part.stop / request.n_pre)
+    return np.concatenate(parts)
+
+
+def bernoulli_rows(
+    key: int, rows: IntArray, p: float, forbidden: IntArray, size: int, first: int, last: int
+) -> tuple[IntArray, IntArray]:
+    """Some rows of `bernoulli_by_source` in NumPy: (their lengths, post cells first to last - 1, row after row)."""
+    if p == 0.0 or first >= last:
+        return np.zeros(rows.size, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if p == 1.0:
+        row = np.repeat(np.arange(rows.size), last - first)
+        post = np.tile(np.arange(first, last), rows.size)
+    else:
+        row, post = _skipped(key, rows, log_of_complement(p), p, size, first, last)
+    keep = (post >= first) & (post < last) & (post != forbidden[row])
+    return np.bincount(row[keep], minlength=rows.size), post[keep]
+
+
+def _skipped(
+    key: int, rows: IntArray, log_q: float, p: float, size: int, first: int, last: int
+) -> tuple[IntArray, IntArray]:
+    """(place of the row, post cell) of all hits in the blocks that have the cells first to last - 1, in order."""
+    found, posts = [], []
     for block in range(first - first % POSTS_A_BLOCK, last, POSTS_A_BLOCK):
-        width = min(POSTS_A_BLOCK, request.n_post - block)
+        width = min(POSTS_A_BLOCK, size - block)
         mean = width * p
-        for part in blocks(request.n_pre, int(mean) + 8, PAIRS_A_BLOCK // 4):
-            rows = np.arange(part.start, part.stop)
-            draws = int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2
-            counts, hits = _skip_block(key, rows, 2 * block, width, log_q, *draws)
-            pre, post = np.repeat(rows, counts), block + hits
-            keep = (post >= first) & (post < last) & (post != forbidden[pre])
-            pres.append(pre[keep])
-            posts.append(post[keep])
-        report(min((block + width - first) / (last - first), 1.0))
-    pre = np.concatenate(pres)
-    np.cumsum(np.bincount(pre, minlength=request.n_pre), out=starts[1:])
-    return np.concatenate(posts)[np.argsort(pre, kind="stable")].astype(kind)
+        counts, hits = _skip_block(key, rows, 2 * block, width, log_q, int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2)
+        found.append(np.repeat(np.arange(rows.size), counts))
+        posts.append(block + hits)
+    row = np.concatenate(found)
+    order = np.argsort(row, kind="stable")
+    return row[order], np.concatenate(posts)[order].astype(np.int64)
 
 
 def _skip_block(

@@ -37,8 +37,12 @@ def draw_block(
 ) -> int:  # pragma: no cover - compiled
     """Fill `hits` with the post cells of a pre cell from `block` to `block` + `width` - 1; how many there are.
 
-    `skips` is working memory.
+    `skips` is working memory. With log_q = -inf all are hit.
     """
+    if log_q == -math.inf:
+        for k in range(width):
+            hits[k] = block + k
+        return width
     filled = 0
     position = 0
     ordinal = 2 * block

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pyNN.connectors.base import (
     ConnectionRequest,
     Connections,
-    ConnectionsBySource,
     FloatArray,
     IntArray,
     MapConnector,
@@ -19,14 +18,13 @@ from pyNN.connectors.base import (
     is_allowed,
 )
 from pyNN.connectors.draws import (
-    bernoulli_by_source,
     blocks,
-    by_column,
     checked_rng,
     connector_key,
     keyed_uniforms,
     sequential_uniforms,
 )
+from pyNN.connectors.regeneration import PairRule
 from pyNN.core import IndexBasedExpression
 from pyNN.errors import CapabilityError, ConnectorError
 from pyNN.random import AbstractRNG
@@ -60,26 +58,25 @@ class FixedProbabilityConnector(MapConnector):
     def connections(self, request: ConnectionRequest) -> Connections:
         if request.is_empty:
             return Connections.none()
-        if self.rng is None and self.allow_self_connections != "NoMutual":
-            return self._from_streams(request)
+        rule = self.rule(request)
+        if rule is not None:
+            return rule.connections(request, lambda fraction: self._report(request, fraction))
         if self.rng is not None:
             pre, post = self._from_generator(request, self.rng)
         else:
-            made = self._from_streams(request)
+            made = self._rule(request, allow_self=True).connections(request)
             pre, post = made.pre, made.post
         keep = is_allowed(request, self.allow_self_connections, pre, post)
         return Connections(pre[keep], post[keep])
 
-    def _from_streams(self, request: ConnectionRequest) -> ConnectionsBySource:
-        allowed = self.allow_self_connections is not False
-        starts, targets = bernoulli_by_source(
-            request,
-            connector_key(request),
-            self.p_connect,
-            np.full(request.n_pre, -1, dtype=np.int64) if allowed else request.self_post,
-            lambda fraction: self._report(request, fraction),
-        )
-        return ConnectionsBySource(starts, targets, lambda pre, post: by_column(request, pre, post, request.n_post))
+    def rule(self, request: ConnectionRequest) -> PairRule | None:
+        if self.rng is not None or self.allow_self_connections == "NoMutual":
+            return None
+        return self._rule(request, self.allow_self_connections is True)
+
+    def _rule(self, request: ConnectionRequest, allow_self: bool) -> PairRule:
+        forbidden = np.full(request.n_pre, -1, dtype=np.int64) if allow_self else request.self_post
+        return PairRule(connector_key(request), self.p_connect, forbidden, request.n_post)
 
     def _from_generator(self, request: ConnectionRequest, rng: AbstractRNG) -> tuple[Any, Any]:
         pres, posts = [], []

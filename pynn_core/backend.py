@@ -81,6 +81,8 @@ class Capabilities:
     """Whether large projections are built while the network is still described, which saves memory."""
     tables_by_source: bool = False
     """Whether tables of static connections may come as pyNN.specs.SourceTable, which spares sorting them."""
+    regenerates: bool = False
+    """Whether static connections may come as pyNN.connectors.regeneration.RegeneratedTable, and are not stored then."""
     streaming: bool = False
     """Whether its sessions are StreamingSessions, so that recorded data can go to a file during a run."""
     placement: Placement = in_blocks

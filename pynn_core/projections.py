@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyNN import descriptions
 from pyNN.compilation.library import seconds_waited
 from pyNN.connectors import ConnectionRequest, Connections, ConnectionsBySource, Connector
+from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
@@ -36,6 +37,7 @@ from pyNN.parallel import gather_columns, rank_name, together
 from pyNN.parameters import check_range
 from pyNN.populations import ID, BasePopulation
 from pyNN.random.streams import derive_key
+from pyNN.procedural import regenerated_table
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
 from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
@@ -50,6 +52,7 @@ GAP_JUNCTION = "gap"
 """The receptor type of an electrical connection."""
 _GAP_NAMES = (None, "default", GAP_JUNCTION, "source_section.gap")
 _GAP_SOURCES = ("source_section", "source_section.gap")
+_CONNECTIVITY = ("stored", "procedural")
 _ANY_SIGN = Receptor("uS", "", sign=0)
 
 
@@ -102,7 +105,9 @@ class Projection:
     `connector` says who connects to whom, `synapse_type` how strong, how late and by which rule of plasticity (default:
     StaticSynapse()). `receptor_type`: name of a receptor of the post-synaptic cells; by default the first, or for
     negative weights onto current-based cells the one for inhibition. `space` measures distances. `native=True` lets
-    the simulator draw the connections itself. Raises ConnectionError and its kin; nothing is made then.
+    the simulator draw the connections itself. `connectivity`: "stored", or "procedural" to draw the connections again at
+    each spike rather than to store them (default: what setup(connectivity=...) says). Raises ConnectionError and its
+    kin; nothing is made then.
     """
 
     _script: ClassVar[Any] = None
@@ -125,6 +130,7 @@ class Projection:
         space: Space | None = None,
         label: str | None = None,
         native: bool | None = None,
+        connectivity: str | None = None,
     ) -> None:
         for group, side in ((presynaptic_neurons, "presynaptic"), (postsynaptic_neurons, "postsynaptic")):
             if isinstance(group, ID):
@@ -170,10 +176,12 @@ class Projection:
             raise CapabilityError(
                 f"{self.label}: electrical connections are always made by the core. Leave native=True away."
             )
+        if connectivity == "procedural" and native:
+            raise CapabilityError(f"{self.label}: native=True lets the simulator draw connections, which it stores.")
         if (simulation.native if native is None else native) and not synapse_type.definition.coupling:
             self._spec = self._native_spec(receptor_type)
         else:
-            self._spec = self._make(receptor_type)
+            self._spec = self._make(receptor_type, self._is_procedural(connectivity))
         simulation.add_projection(self, self._spec)
         simulation.timings["connect"] += time.perf_counter() - started
         simulation.phases.times.add_waited(("describe", "draw connections"), waited)
@@ -269,20 +277,38 @@ class Projection:
     def _key(self, name: str, draw: int = 0) -> int:
         return derive_key(self._owner.settings.rng_seed, "synapse", self._number, name, draw)
 
-    def _make(self, receptor_type: str | None) -> ProjectionSpec:
+    def _is_procedural(self, connectivity: str | None) -> bool:
+        if connectivity not in (None, *_CONNECTIVITY):
+            raise InvalidParameterValueError(
+                f"{self.label}: connectivity={connectivity!r} is not possible, only {' or '.join(map(repr, _CONNECTIVITY))}."
+            )
+        chosen = connectivity or self._owner.settings.options.get("connectivity", "stored")
+        if chosen == "procedural" and not self._owner.backend.capabilities.regenerates:
+            raise CapabilityError(
+                f"{self.label}: connectivity='procedural' is not possible on the backend "
+                f"'{self._owner.backend.name}', which stores all connections. The backend 'reference' can draw them "
+                "again."
+            )
+        return chosen == "procedural"
+
+    def _make(self, receptor_type: str | None, procedural: bool) -> ProjectionSpec:
         comm = self._owner.comm
+        space = self.synapse_type.parameter_space
         with build_progress(100.0, f"connecting {self.label}", "%", self._owner.comm.rank == 0) as progress:
             request = self._request()
             request.progress = lambda fraction: progress(100.0 * fraction)
             with together(comm, f"connections of {self.label}"):
-                connections = self.connector.make(request)
-        space = self.synapse_type.parameter_space
-        check_parameter_names(connections.values, self.synapse_type)
-        given = {name: space[name] for name in space.keys() if name not in connections.values}
-        if isinstance(connections, ConnectionsBySource) and self._may_stay_by_source(given):
-            table, weights = self._table_by_source(connections, given)
-        else:
-            table, weights = self._table(connections, given)
+                if procedural:
+                    table, weights = regenerated_table(self, request, space, self._columns, self._key)
+                else:
+                    connections = self.connector.make(request)
+        if not procedural:
+            check_parameter_names(connections.values, self.synapse_type)
+            given = {name: space[name] for name in space.keys() if name not in connections.values}
+            if isinstance(connections, ConnectionsBySource) and self._may_stay_by_source(given):
+                table, weights = self._table_by_source(connections, given)
+            else:
+                table, weights = self._table(connections, given)
         receptors = self._receptors()
         receptor = self._receptor(receptor_type, receptors, self._survey(table, weights))
         with together(comm, f"weights of {self.label}"):
@@ -648,6 +674,11 @@ class Projection:
 
     def _store(self, name: str, value: Any) -> None:
         table = self._spec.table
+        if table is not None and isinstance(table.keeper, RegeneratedTable):
+            raise CapabilityError(
+                f"{self.label}: {name} cannot be set, because with connectivity='procedural' it is drawn again at each "
+                "spike. Say Projection(..., connectivity='stored')."
+            )
         # The simulator may refuse (a delay that it cannot change), so it is told first.
         session = self._owner.session_to_change
         self._owner.before_change(self._spec, name)

@@ -75,6 +75,11 @@ class ReferenceBackend:
                     "them to 7 digits",
                     ("float64", "float32"),
                 ),
+                "connectivity": Option(
+                    "stored",
+                    "whether connections are stored, or (procedural) drawn again at each spike, which needs no memory",
+                    ("stored", "procedural"),
+                ),
                 "rank": Option(0, "dry run: the MPI rank whose share of the network is built"),
                 "num_processes": Option(1, "dry run: the number of MPI ranks that it is one of"),
             }
@@ -85,6 +90,7 @@ class ReferenceBackend:
         mpi=True,
         builds_early=True,
         tables_by_source=True,
+        regenerates=True,
         checkpoints=True,
         streaming=True,
         missing=MappingProxyType(

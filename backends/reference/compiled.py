@@ -18,6 +18,10 @@ from pyNN.specs import PopulationSpec, Ragged
 
 _KERNEL = "i8 i8 i8 -> i8"
 _LAYOUT = "pyNN.reference.layout"
+_DRAWING = (
+    "pyNN.connectors.draws", "pyNN.connectors.kernels", "pyNN.random.compiled", "pyNN.random.streams",
+    "pyNN.random.transforms",
+)  # fmt: skip
 
 
 @cache
@@ -111,9 +115,10 @@ def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
 
 
 @cache
-def route(kind: delivery.Kind) -> Unit:
+def route(kind: delivery.Kind | delivery.Regenerated) -> Unit:
     """The kernel that delivers spikes over routes of a kind."""
-    return Unit("delivery", constants() + kind.source(), {"deliver": _KERNEL})
+    depends = _DRAWING if isinstance(kind, delivery.Regenerated) else ()
+    return Unit("delivery", constants() + kind.source(), {"deliver": _KERNEL}, depends)
 
 
 def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:

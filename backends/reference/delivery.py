@@ -64,6 +64,76 @@ class Kind:
         return _EACH_COUNT + self._row(" * number") + "    return 0\n"
 
 
+@dataclass(frozen=True)
+class Regenerated:
+    """How a route draws its connections at each spike. A weight or delay is shared, or has a kind of random number."""
+
+    weight: int | None
+    """A kind of pyNN.random.transforms; None: shared."""
+    delay: int | None
+    counted: bool = False
+    narrow: bool = False
+    """Whether weights are rounded to float32."""
+
+    def source(self) -> str:
+        """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
+        times = " * number" if self.counted else ""
+        each = _EACH_COUNT if self.counted else _EACH_SPIKE + "        cell = cells[spike]\n"
+        # Rows that are not stored have no beginnings and ends.
+        each = "".join(line for line in each.splitlines(keepends=True) if "begin, end =" not in line)
+        return _REGENERATED_IMPORTS + _HEADER + _REGENERATED_OPEN + each + self._row(times) + "    return 0\n"
+
+    def _row(self, times: str) -> str:
+        lines = ["weight = values[RULE_WEIGHT]", "delay = np.int64(values[RULE_DELAY])", *_HITS]
+        # Loops without branches use the vector unit.
+        for name, kind in (("WEIGHT", self.weight), ("DELAY", self.delay)):
+            if kind is not None:
+                lines.append("    for k in range(number_of_hits):")
+                lines.append(f"        u_{name}[k] = uniform_inlined(np.uint64(rule[RULE_{name}_KEY]), hits[k], cell)")
+        lines.append("    for k in range(number_of_hits):")
+        if self.weight is not None:
+            lines.append(f"        weight = {_transformed(self.weight, 'WEIGHT')}")
+            if self.narrow:
+                lines.append("        weight = np.float64(np.float32(weight))")
+        if self.delay is not None:
+            time = _transformed(self.delay, "DELAY")
+            lines.append(f"        delay = np.int64(math.floor({time} / values[RULE_STEP] + 0.5 + 1e-9))")
+        lines.append("        slot = np.uint64((step + delay) & mask)")
+        lines.append(f"        ring[slot * np.uint64(slot_size) + np.uint64(offset + hits[k])] += weight{times}")
+        return "".join(f"        {line}\n" for line in lines)
+
+
+def _transformed(kind: int, name: str) -> str:
+    return f"transformed({kind}, values[RULE_{name} : RULE_{name} + NUMBERS], u_{name}[k])"
+
+
+_REGENERATED_IMPORTS = """
+import math
+
+from pyNN.connectors.draws import POSTS_A_BLOCK
+from pyNN.connectors.kernels import draw_block
+from pyNN.random.compiled import transformed, uniform_inlined
+from pyNN.random.transforms import NUMBERS
+"""
+
+_REGENERATED_OPEN = """    rule = integers(route[ROUTE_RULE_ADDRESS], RULE_FIELDS)
+    values = floats(route[ROUTE_VALUE_ADDRESS], RULE_VALUES)
+    hits = integers(rule[RULE_HIT_ADDRESS], POSTS_A_BLOCK)
+    u_WEIGHT = floats(rule[RULE_UNIFORM_ADDRESS], POSTS_A_BLOCK)
+    u_DELAY = floats(rule[RULE_UNIFORM_ADDRESS] + 8 * POSTS_A_BLOCK, POSTS_A_BLOCK)
+    skips = floats(rule[RULE_SKIP_ADDRESS], rule[RULE_SKIPS])
+    forbidden = integers(rule[RULE_FORBIDDEN_ADDRESS], group[SIZE])
+    begin, end = route[ROUTE_FIRST_CELL], route[ROUTE_LAST_CELL]
+"""
+
+_HITS = """for block in range(begin - begin % POSTS_A_BLOCK, end, POSTS_A_BLOCK):
+    width = min(POSTS_A_BLOCK, rule[RULE_POSTS] - block)
+    found = draw_block(np.uint64(rule[RULE_KEY]), cell, block, width, values[RULE_LOG_Q], skips, hits)
+    number_of_hits = 0
+    for k in range(found):
+        hits[number_of_hits] = hits[k]
+        number_of_hits += np.int64(begin <= hits[k] < end and hits[k] != forbidden[cell])""".splitlines()
+
 _HEADER = """
 import numpy as np
 from numba import carray, njit

@@ -80,7 +80,27 @@ ROUTE_TARGET_RECORD = 10
 ROUTE_FIRST_CELL = 11  # of the slice
 ROUTE_LAST_CELL = 12
 ROUTE_TIME = 13  # ns
-ROUTE_FIELDS = 14
+ROUTE_RULE_ADDRESS = 14  # int64 (RULE_FIELDS,): of connections that are drawn at each spike
+ROUTE_VALUE_ADDRESS = 15  # float64 (RULE_VALUES,)
+ROUTE_FIELDS = 16
+
+# What draws the connections of a route; see pyNN.connectors.regeneration.PairRule.
+RULE_KEY = 0  # the bits of a uint64
+RULE_POSTS = 1
+RULE_FORBIDDEN_ADDRESS = 2  # int64 (sources,)
+RULE_SKIPS = 3
+RULE_SKIP_ADDRESS = 4  # float64 (skips,)
+RULE_HIT_ADDRESS = 5  # int64, those of a block
+RULE_UNIFORM_ADDRESS = 6  # float64 (2, cells of a block)
+RULE_WEIGHT_KEY = 7
+RULE_DELAY_KEY = 8
+RULE_FIELDS = 9
+
+RULE_LOG_Q = 0  # log(1 - probability)
+RULE_STEP = 1  # ms
+RULE_WEIGHT = 2  # that of all, or the numbers of its transform
+RULE_DELAY = 9
+RULE_VALUES = 16
 
 # Gap junctions between two groups.
 COUPLING_SOURCE = 0  # row

@@ -20,6 +20,7 @@ from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway,
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
+from pyNN.reference.regenerating import regenerated_kind, rule_record
 from pyNN.reference.routing import Sorted
 from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray, SourceTable
@@ -227,7 +228,7 @@ class NumbaEngine:
 
     def _drawn(self, world: World, source: SourceGroup) -> tuple[int, int]:
         """The counted sources whose spikes are drawn here: those of other ranks are drawn again, not received."""
-        routes = [route for route in world.routes if route.source is source and route.posts.size]
+        routes = [route for route in world.routes if route.source is source and route.has_connections]
         if self._exchange is None or not all(self._is_one_to_one(route) for route in routes):
             return 0, source.size
         owners = [route.target.own for route in routes]
@@ -365,7 +366,7 @@ class NumbaEngine:
         return table
 
     def _describe_routes(self, world: World) -> None:
-        routes = [route for route in world.routes if route.posts.size]
+        routes = [route for route in world.routes if route.has_connections]
         groups: list[Group] = [*world.cells, *world.sources]
         self._labels = ([group.spec.label for group in groups], [route.label for route in routes])
         kinds = [self._kind(route) for route in routes]
@@ -374,32 +375,38 @@ class NumbaEngine:
         self._routes = np.zeros((len(routes), layout.ROUTE_FIELDS), dtype=np.int64)
         base, width = self._records.ctypes.data, layout.GROUP_FIELDS * 8
         for record, route, kind in zip(self._routes, routes, kinds, strict=True):
-            weights = np.atleast_1d(route.weights)
-            delays = np.atleast_1d(route.delays) if np.ndim(route.delays) else np.array([route.delays], dtype=np.int32)
             source, target = self._rows[id(route.source)], self._rows[id(route.target)]
             record[layout.SOURCE], record[layout.TARGET] = source, target
             record[layout.RECEPTOR] = route.receptor
-            record[layout.START_ADDRESS] = self._address(route.starts)
-            record[layout.POST_ADDRESS] = self._address(route.posts)
-            record[layout.WEIGHT_ADDRESS] = self._address(weights)
-            record[layout.DELAY_ADDRESS] = self._address(delays)
             record[layout.ROUTE_SLICE] = route.slice_number
             record[layout.ROUTE_KERNEL] = _address(compiled.route(kind), "deliver")
             record[layout.ROUTE_SOURCE_RECORD] = base + width * source
             record[layout.ROUTE_TARGET_RECORD] = base + width * target
             first, last = self.slices(route.target)[route.slice_number]
             record[layout.ROUTE_FIRST_CELL], record[layout.ROUTE_LAST_CELL] = first, last
+            if route.regenerated is not None:
+                rule, values = rule_record(route.regenerated, self._address)
+                record[layout.ROUTE_RULE_ADDRESS] = self._address(rule)
+                record[layout.ROUTE_VALUE_ADDRESS] = self._address(values)
+                continue
+            delays = np.atleast_1d(route.delays) if np.ndim(route.delays) else np.array([route.delays], dtype=np.int32)
+            record[layout.START_ADDRESS] = self._address(route.starts)
+            record[layout.POST_ADDRESS] = self._address(route.posts)
+            record[layout.WEIGHT_ADDRESS] = self._address(np.atleast_1d(route.weights))
+            record[layout.DELAY_ADDRESS] = self._address(delays)
 
-    def _kind(self, route: Route) -> delivery.Kind:
-        """How a route keeps its connections."""
+    def _kind(self, route: Route) -> delivery.Kind | delivery.Regenerated:
+        """How a route keeps its connections, or makes them."""
+        counted = isinstance(route.source, SourceGroup) and route.source.is_counted
+        if route.regenerated is not None:
+            return regenerated_kind(route.regenerated, counted)
         weights = route.weights.dtype.name if isinstance(route.weights, np.ndarray) else delivery.SHARED
         delays = route.delays.dtype.name if isinstance(route.delays, np.ndarray) else delivery.SHARED
-        counted = isinstance(route.source, SourceGroup) and route.source.is_counted
         return delivery.Kind(route.posts.dtype.name, weights, delays, counted, self._is_one_to_one(route))
 
     def _is_one_to_one(self, route: Route) -> bool:
         """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
-        if not isinstance(route.source, SourceGroup) or not route.source.is_counted:
+        if not isinstance(route.source, SourceGroup) or not route.source.is_counted or route.regenerated is not None:
             return False
         if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyNN.connectors.regeneration import Drawn, RegeneratedTable
 from pyNN.parallel import Communicator
 from pyNN.profiling import PhaseTimes
 from pyNN.reference.eager_synapses import EagerSynapses
@@ -150,6 +151,9 @@ def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None =
     """
     if not len(cells):
         return
+    if route.regenerated is not None:
+        _deliver_regenerated(route, route.regenerated, cells, step, numbers)
+        return
     counts = route.starts[cells + 1] - route.starts[cells]
     total = int(counts.sum())
     if not total:
@@ -163,3 +167,19 @@ def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None =
         weights = np.asarray(weights * np.repeat(numbers[cells], counts), dtype=float)
     slots = np.asarray((step + delays) % len(ring))
     np.add.at(ring[:, route.receptor], (slots, route.posts[where]), weights)
+
+
+def _deliver_regenerated(
+    route: Route, table: RegeneratedTable, cells: IntArray, step: int, numbers: IntArray | None
+) -> None:
+    """`deliver` for connections that are drawn now."""
+    counts, posts = table.rule.rows(cells, *table.own)
+    pres = np.repeat(cells, counts)
+    weights: float | FloatArray = table.weight if not isinstance(table.weight, Drawn) else table.rounded(
+        table.weight.values(pres, posts)
+    )
+    delays = table.delay if not isinstance(table.delay, Drawn) else table.steps(table.delay.values(pres, posts))
+    if numbers is not None:
+        weights = np.asarray(weights * numbers[pres], dtype=float)
+    ring = route.target.ring
+    np.add.at(ring[:, route.receptor], (np.asarray((step + delays) % len(ring)), posts), weights)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import InternalError
 from pyNN.reference.plasticity import Part
 from pyNN.reference.world import CellGroup, Engine, Group, IndexArray, Projection, Route
@@ -45,6 +46,24 @@ def make_routes(
         starts, posts, *own = engine.sort(pre, post, weights, delays, source.size, target.size)
         routes.append(Route(source, target, _receptor(target, spec.receptor), starts, posts, own[0], own[1], thread))
     return routes
+
+
+def regenerated_routes(
+    projection: Projection, table: RegeneratedTable, populations: list[PopulationSpec], groups: dict[int, Group],
+    engine: Engine,
+) -> list[Route]:  # fmt: skip
+    """The routes of a projection between whole populations whose connections are drawn at each spike."""
+    spec = projection.spec
+    ((source, _, _),) = split_by_population(populations, spec.pre)
+    ((target, _, _),) = split_by_population(populations, spec.post)
+    group = groups[target.id]
+    if not isinstance(group, CellGroup):
+        raise InternalError(f"{spec.label}: the target {target.label} consists of spike sources.")
+    none = np.empty(0, dtype=np.int32)
+    return [
+        Route(groups[source.id], group, _receptor(group, spec.receptor), none, none, 0.0, 1, number, regenerated=table)
+        for number in range(len(engine.slices(group)))
+    ]
 
 
 def routes_by_source(

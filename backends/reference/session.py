@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyNN.backend import Settings, Spikes
 from pyNN.compilation.library import seconds_waited
+from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.equations.synapses import needs_rule
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
 from pyNN.parallel import Communicator, SerialCommunicator, agree, block_share
@@ -21,7 +22,7 @@ from pyNN.profiling import CELLS_AND_SYNAPSES, PhaseTimes
 from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
 from pyNN.reference.packing import PackedTable
-from pyNN.reference.routing import make_parts, make_routes, routes_by_source
+from pyNN.reference.routing import make_parts, make_routes, regenerated_routes, routes_by_source
 from pyNN.reference.world import (
     CellGroup,
     Current,
@@ -137,6 +138,9 @@ class ReferenceSession:
             if isinstance(target_group, CellGroup):
                 return keeper.routes(groups[source.id], target_group)
         narrow = self._settings.options.get("weights") == "float32"
+        if isinstance(keeper, RegeneratedTable):
+            keeper.narrow = narrow
+            return regenerated_routes(projection, keeper, populations, groups, self._engine)
         if isinstance(keeper, SourceTable):
             if narrow and isinstance(keeper.weights, np.ndarray):
                 keeper.weights = keeper.weights.astype(np.float32).astype(float)
@@ -151,7 +155,7 @@ class ReferenceSession:
 
     def _pack(self, projection: Projection) -> None:
         """Keep a large table only as the routes that were made from it."""
-        if not isinstance(projection.table.keeper, PackedTable) and projection.routes:
+        if not isinstance(projection.table.keeper, (PackedTable, RegeneratedTable)) and projection.routes:
             keeper = self._engine.pack(projection)
             if keeper is not None:
                 projection.hand_over(keeper)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyNN.backend import Spikes
 from pyNN.compilation.cache import digest
+from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.equations import arrays, kernels, propagators, store
 from pyNN.equations.analysis import Analysis
 from pyNN.errors import InternalError, InvalidDimensionsError, NonExistentParameterError
@@ -262,13 +263,23 @@ class Route:
     """The number of the slice that has all the targets."""
     label: str = ""
     """That of the projection."""
+    regenerated: RegeneratedTable | None = None
+    """What draws the connections at each spike, where they are not stored; the columns are empty then."""
+
+    @property
+    def has_connections(self) -> bool:
+        return bool(self.posts.size if self.regenerated is None else self.regenerated.size)
 
     @property
     def smallest_delay(self) -> int:
+        if self.regenerated is not None:
+            return self.regenerated.delay_limits[0]
         return int(np.min(self.delays)) if self.posts.size else 0
 
     @property
     def largest_delay(self) -> int:
+        if self.regenerated is not None:
+            return self.regenerated.delay_limits[1]
         return int(np.max(self.delays)) if self.posts.size else 0
 
 
@@ -494,7 +505,7 @@ class World:
     @property
     def interval(self) -> int:
         """Number of steps that can be taken before spikes must be delivered; 0 without connections."""
-        steps = [route.smallest_delay for route in self.routes if route.posts.size]
+        steps = [route.smallest_delay for route in self.routes if route.has_connections]
         steps += [synapses.interval for synapses in self.ruled if synapses.interval]
         return 1 if self.couplings else min(steps, default=0)
 
