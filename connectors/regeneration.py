@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Drawn:
     distribution: RandomDistribution
     key: int
 
-    def values(self, pre: NDArray[np.int32], post: NDArray[np.int32]) -> FloatArray:
+    def values(self, pre: NDArray[Any], post: NDArray[Any]) -> FloatArray:
         return np.asarray(self.distribution.draw(self.key, post, pre.astype(np.int64)), dtype=float)
 
     @property
@@ -62,7 +63,7 @@ class Drawn:
 
 @dataclass
 class RegeneratedTable:
-    """A pyNN.specs.TableKeeper that has no connections, but makes them when a script asks: static ones, by a PairRule."""
+    """A pyNN.specs.TableKeeper that has no connections, but makes them when a script asks: static ones."""
 
     rule: PairRule
     weight: float | Drawn

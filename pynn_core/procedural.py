@@ -14,7 +14,7 @@ from pyNN.connectors.draws import POSTS_A_BLOCK
 from pyNN.connectors.regeneration import Drawn, PairRule, RegeneratedTable
 from pyNN.errors import CapabilityError, RoundingWarning
 from pyNN.lowering import Pairs
-from pyNN.parameters import LazyArray, stream_key
+from pyNN.parameters import LazyArray, ParameterSpace, stream_key
 from pyNN.random import RandomDistribution
 from pyNN.random.transforms import POSSIBLE
 from pyNN.specs import ConnectionTable, FloatArray, IntArray
@@ -26,7 +26,7 @@ _ADVICE = "Say Projection(..., connectivity='stored') to have these connections 
 def regenerated_table(
     projection: Any,
     request: ConnectionRequest,
-    given: Mapping[str, Any],
+    given: ParameterSpace,
     columns: Callable[[Mapping[str, Any], Pairs], Mapping[str, Any]],
     key: Callable[[str], int],
 ) -> tuple[ConnectionTable, FloatArray]:

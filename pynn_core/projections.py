@@ -36,8 +36,8 @@ from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_
 from pyNN.parallel import gather_columns, rank_name, together
 from pyNN.parameters import check_range
 from pyNN.populations import ID, BasePopulation
-from pyNN.random.streams import derive_key
 from pyNN.procedural import regenerated_table
+from pyNN.random.streams import derive_key
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
 from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
@@ -105,8 +105,8 @@ class Projection:
     `connector` says who connects to whom, `synapse_type` how strong, how late and by which rule of plasticity (default:
     StaticSynapse()). `receptor_type`: name of a receptor of the post-synaptic cells; by default the first, or for
     negative weights onto current-based cells the one for inhibition. `space` measures distances. `native=True` lets
-    the simulator draw the connections itself. `connectivity`: "stored", or "procedural" to draw the connections again at
-    each spike rather than to store them (default: what setup(connectivity=...) says). Raises ConnectionError and its
+    the simulator draw the connections itself. `connectivity`: "stored", or "procedural" to draw the connections again
+    at each spike rather than to store them (default: what setup(connectivity=...) says). Raises ConnectionError and its
     kin; nothing is made then.
     """
 
@@ -280,7 +280,8 @@ class Projection:
     def _is_procedural(self, connectivity: str | None) -> bool:
         if connectivity not in (None, *_CONNECTIVITY):
             raise InvalidParameterValueError(
-                f"{self.label}: connectivity={connectivity!r} is not possible, only {' or '.join(map(repr, _CONNECTIVITY))}."
+                f"{self.label}: connectivity={connectivity!r} is not possible, only "
+                f"{' or '.join(map(repr, _CONNECTIVITY))}."
             )
         chosen = connectivity or self._owner.settings.options.get("connectivity", "stored")
         if chosen == "procedural" and not self._owner.backend.capabilities.regenerates:

@@ -34,7 +34,8 @@ class NumpyEngine:
     def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
         keep = (table.targets >= first) & (table.targets < last)
         starts = np.concatenate([[0], np.cumsum(keep)])[table.starts]
-        weights, delays = (np.asarray(x)[keep] if np.ndim(x) else x for x in (table.weights, table.delays))
+        weights = table.weights[keep] if isinstance(table.weights, np.ndarray) else table.weights
+        delays = table.delays[keep] if isinstance(table.delays, np.ndarray) else table.delays
         return starts, table.targets[keep].astype(np.int32), weights, delays
 
     def longest_interval(self, world: World) -> int:

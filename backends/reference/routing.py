@@ -59,7 +59,7 @@ def regenerated_routes(
     group = groups[target.id]
     if not isinstance(group, CellGroup):
         raise InternalError(f"{spec.label}: the target {target.label} consists of spike sources.")
-    none = np.empty(0, dtype=np.int32)
+    none = np.empty(0, dtype=np.int64)
     return [
         Route(groups[source.id], group, _receptor(group, spec.receptor), none, none, 0.0, 1, number, regenerated=table)
         for number in range(len(engine.slices(group)))
@@ -80,8 +80,12 @@ def routes_by_source(
     if not (isinstance(target, CellGroup) and is_whole(spec.pre, source) and is_whole(spec.post, target)):
         return None
     receptor = _receptor(target, spec.receptor)
-    columns = (engine.take_rows(table, first, last) for first, last in engine.slices(target))
-    return [Route(source, target, receptor, *own, number) for number, own in enumerate(columns) if len(own[1])]
+    routes = []
+    for number, (first, last) in enumerate(engine.slices(target)):
+        starts, posts, weights, delays = engine.take_rows(table, first, last)
+        if len(posts):
+            routes.append(Route(source, target, receptor, starts, posts, weights, delays, number))
+    return routes
 
 
 def is_whole(ids: IntArray, group: Group) -> bool:

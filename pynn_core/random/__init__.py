@@ -422,7 +422,7 @@ class RandomDistribution(VectorizedIterable):
             transform = transforms.transform(self.name, self.parameters) if len(rows) >= streams.MANY else None
             if transform is not None:
                 if transform.kind == transforms.NORMAL_CLIPPED:
-                    _check_limits(*self.parameters.values(), transform.values[5])
+                    _check_limits(width=float(transform.values[5]), **self.parameters)
                 return native.fill_transformed(transform, key, rows, ordinals)
         return _QUANTILES[self.name](key, rows, ordinals, **self.parameters)
 
@@ -544,8 +544,6 @@ def _normal(key: int, rows: Any, ordinals: Any, mu: float, sigma: float) -> Any:
 
 
 def _normal_clipped(key: int, rows: Any, ordinals: Any, mu: float, sigma: float, low: float, high: float) -> Any:
-    from scipy.special import ndtr, ndtri
-
     u = _open(key, rows, ordinals)
     if sigma == 0:
         if not low <= mu <= high:

@@ -1,6 +1,6 @@
-"""Distributions as a kind and some numbers, from which compiled code makes random numbers: those of `streams`, bit by bit.
+"""Distributions as a kind and some numbers, from which compiled code makes the numbers that NumPy makes, bit by bit.
 
-Others are computed with functions that compiled code does not have (of SciPy, or whose last bits depend on the library).
+Others need functions that compiled code does not have (of SciPy), or whose last bits depend on the library.
 """
 
 from __future__ import annotations
