@@ -58,13 +58,13 @@ class FixedProbabilityConnector(MapConnector):
     def connections(self, request: ConnectionRequest) -> Connections:
         if request.is_empty:
             return Connections.none()
-        rule = self.rule(request)
-        if rule is not None:
-            return rule.connections(request, lambda fraction: self._report(request, fraction))
         if self.rng is not None:
             pre, post = self._from_generator(request, self.rng)
         else:
-            made = self._rule(request, allow_self=True).connections(request)
+            rule = self._rule(request, self.allow_self_connections is not False)
+            made = rule.connections(request, lambda fraction: self._report(request, fraction))
+            if self.allow_self_connections != "NoMutual":
+                return made
             pre, post = made.pre, made.post
         keep = is_allowed(request, self.allow_self_connections, pre, post)
         return Connections(pre[keep], post[keep])
