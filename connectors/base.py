@@ -53,6 +53,8 @@ class ConnectionRequest:
     """Post indices whose connections are wanted; None means all."""
     compiled: bool = True
     """Whether to use compiled loops; the connections are the same without."""
+    waits: bool = True
+    """Whether to wait for loops that are not compiled yet, also for few connections."""
     threads: int = 1
     """Threads that draw rows at the same time; the connections are the same for any number."""
     progress: Callable[[float], None] | None = None

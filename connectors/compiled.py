@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from pyNN.compilation import Function, Unit, load
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pyNN.compilation import Function, Unit, is_ready, load
+
+if TYPE_CHECKING:
+    from pyNN.connectors.base import ConnectionRequest
 
 _KEYED = "u8 i8* i8* i8"
-UNIT = Unit(
-    "connectors",
-    "from pyNN.connectors.kernels import choose_rows, draw_rows, draw_rows_short, sample_rows, transpose\n",
-    {
-        "draw_rows": "u8 i8* i8 i8 i8 f8 f8* i4* i8* i8*",
-        "draw_rows_short": "u8 i8* i8 i8 i8 f8 f8* u2* i8* i8*",
-        "sample_rows": f"{_KEYED} i8* i4* u8* i4*",
-        "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
-        "transpose": "i4* i4* i8 i4* i4* i8*",
-    },
-    ("pyNN.connectors.draws", "pyNN.connectors.kernels", "pyNN.random.compiled", "pyNN.random.streams"),
-)
+LOOPS = {
+    "draw_rows": "u8 i8* i8 i8 i8 f8 f8* i4* i8* i8*",
+    "draw_rows_short": "u8 i8* i8 i8 i8 f8 f8* u2* i8* i8*",
+    "sample_rows": f"{_KEYED} i8* i4* u8* i4*",
+    "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
+    "transpose": "i4* i4* i8 i4* i4* i8*",
+}
+_WORTH_WAITING = 1 << 22
+"""Connections for which NumPy needs about as long as compiling a loop takes."""
 
 
-def loop(name: str) -> Function:
-    """One of the loops."""
-    return load(UNIT)[name]
+@cache
+def unit(name: str) -> Unit:
+    """The machine code of one of the loops."""
+    return Unit(
+        f"connector {name}",
+        f"from pyNN.connectors.kernels import {name}\n",
+        {name: LOOPS[name]},
+        ("pyNN.connectors.draws", "pyNN.connectors.kernels", "pyNN.random.compiled", "pyNN.random.streams"),
+    )
+
+
+def loop(name: str, request: ConnectionRequest, number: float) -> Function | None:
+    """The loop for some number of connections; None where NumPy is to do it.
+
+    That is so where compiled loops are not wanted, and where this one is still being compiled and few connections are
+    not worth waiting for it.
+    """
+    if not request.compiled or not (request.waits or number >= _WORTH_WAITING or is_ready(unit(name))):
+        return None
+    return load(unit(name))[name]

@@ -8,12 +8,15 @@ connections.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyNN.compilation import Function
 from pyNN.connectors.base import PAIRS_A_BLOCK, ConnectionRequest, Connector, FloatArray, IntArray
+from pyNN.connectors.compiled import loop
 from pyNN.errors import ConnectorError
 from pyNN.random import AbstractRNG, NativeRNG, NumpyRNG, RandomDistribution
 from pyNN.random.streams import derive_key, log, mapped, uniforms
@@ -54,7 +57,7 @@ def connector_key(request: ConnectionRequest, *parts: str) -> int:
 
 def keyed_uniforms(request: ConnectionRequest, key: int, rows: IntArray, ordinals: IntArray) -> FloatArray:
     """One number in [0, 1) for each pair of two 1-D arrays."""
-    if request.compiled:
+    if request.compiled and request.waits:
         from pyNN.random.native import fill_uniforms
 
         return fill_uniforms(key, rows, ordinals)
@@ -93,8 +96,11 @@ def bernoulli_by_source(
     first, last = (int(posts[0]), int(posts[-1]) + 1) if posts.size else (0, 0)
     starts = np.zeros(request.n_pre + 1, dtype=np.int64)
     kind = np.uint16 if request.n_post <= 1 << 16 else np.int32
-    compiled = request.compiled and 0.0 < p < 1.0 and first < last
-    draw = _by_source_compiled if compiled else _by_source_numpy
+    compiled = None
+    if 0.0 < p < 1.0 and first < last:
+        name = "draw_rows_short" if kind is np.uint16 else "draw_rows"
+        compiled = loop(name, request, p * (last - first) * request.n_pre)
+    draw = _by_source_numpy if compiled is None else partial(_by_source_compiled, compiled)
     targets = draw(request, key, p, forbidden, first, last, starts, kind, report)
     if last - first == posts.size:
         return starts, targets
@@ -109,12 +115,9 @@ def skips_at_once(p: float) -> int:
 
 
 def _by_source_compiled(
-    request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int, starts: IntArray,
-    kind: Any, report: Report,
+    draw: Function, request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int,
+    starts: IntArray, kind: Any, report: Report,
 ) -> NDArray[Any]:  # fmt: skip
-    from pyNN.connectors.compiled import loop
-
-    draw = loop("draw_rows_short" if kind is np.uint16 else "draw_rows")
     skips, log_q = np.empty(skips_at_once(p)), log_of_complement(p)
     parts, row, width = [], 0, last - first
     rows_at_once = max(1, 16 * PAIRS_A_BLOCK // width)
@@ -222,7 +225,8 @@ def sampled_rows(
 
     Without replacement, a number above that of the allowed columns means whole copies of all of them first.
     """
-    draw = _sample_compiled if request.compiled else _sample_numpy
+    compiled = loop("choose_rows" if with_replacement else "sample_rows", request, float(numbers.sum()))
+    draw = _sample_numpy if compiled is None else partial(_sample_compiled, compiled)
     parts = []
     places = list(blocks(rows.size, max(1, int(numbers.max(initial=0)))))
 
@@ -236,14 +240,11 @@ def sampled_rows(
 
 
 def _sample_compiled(
-    key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
+    fill: Function, key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
 ) -> Int32Array:
-    from pyNN.connectors.compiled import loop
-
     columns = np.empty(int(numbers.sum()), dtype=np.int32)
     words = np.zeros((width >> 6) + 1, dtype=np.uint64)
     cells = np.zeros(width + 1, dtype=np.int32)
-    fill = loop("choose_rows" if with_replacement else "sample_rows")
     fill(key, rows, forbidden, width, numbers, columns, words, cells)
     return columns
 
@@ -310,11 +311,10 @@ def _floyd_block(key: int, rows: IntArray, width: int, numbers: IntArray, forbid
 
 def by_column(request: ConnectionRequest, rows: Int32Array, columns: Int32Array, width: int) -> tuple[Any, Any]:
     """Pairs that are sorted by row and column, sorted by column and row."""
-    if request.compiled:
-        from pyNN.connectors.compiled import loop
-
+    compiled = loop("transpose", request, len(rows))
+    if compiled is not None:
         new_rows, new_columns = np.empty_like(rows), np.empty_like(columns)
-        loop("transpose")(rows, columns, width, new_rows, new_columns, np.zeros(width + 1, dtype=np.int64))
+        compiled(rows, columns, width, new_rows, new_columns, np.zeros(width + 1, dtype=np.int64))
         return new_rows, new_columns
     order = np.argsort(columns, kind="stable")
     return rows[order], columns[order]

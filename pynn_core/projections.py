@@ -246,6 +246,7 @@ class Projection:
             post_label=self.post.label,
             label=self.label,
             compiled=simulation.compiles(self.pre.size * self.post.size),
+            waits=False,
             threads=simulation.settings.threads,
             projection_object=self,
             rank=simulation.comm.rank,

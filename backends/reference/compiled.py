@@ -8,7 +8,7 @@ import numpy as np
 
 from pyNN.compilation import Unit, request
 from pyNN.compilation.cache import digest
-from pyNN.connectors.compiled import UNIT as CONNECTORS
+from pyNN.connectors import compiled as connectors
 from pyNN.equations import arrays, kernels, store
 from pyNN.equations.program import Program
 from pyNN.random.native import UNIT as STREAMS
@@ -133,8 +133,14 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
 
 def request_common() -> None:
     """Begin to compile what nearly every network needs, if that is not there yet."""
-    for unit in (DRIVER, CONNECTORS, sorting("u2", "f8", "u1"), STREAMS):
-        request(unit)
+    request(DRIVER)
+
+
+def tables() -> list[Unit]:
+    """The loops over tables of connections, and those that draw them."""
+    kinds = [(posts, weights, delays) for posts in ("u2", "i4") for weights in ("f8", "f4") for delays in ("u1", "i4")]
+    loops = [connectors.unit(name) for name in connectors.LOOPS]
+    return [STREAMS, *loops, *(splitting(p) for p in ("u2", "i4")), *(sorting(*kind) for kind in kinds)]
 
 
 _requested: set[tuple[str, bool]] = set()

@@ -193,8 +193,11 @@ class NumbaEngine:
         return starts, posts, weights if weights.ndim else float(weights), delays if delays.ndim else int(delays)
 
     def pack(self, projection: Projection) -> PackedTable | None:
-        is_sorted = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
-        return packed(projection, lambda pre, post: bool(is_sorted(_plain(pre, np.int32), _plain(post, np.int32))))
+        return packed(projection, self._is_sorted)
+
+    def _is_sorted(self, pre: NDArray[Any], post: NDArray[Any]) -> bool:
+        loop = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
+        return bool(loop(_plain(pre, np.int32), _plain(post, np.int32)))
 
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.compilation import cache
+from pyNN.compilation import Unit, cache, load
 
 Job = Callable[[], None]
 
@@ -81,6 +81,8 @@ def jobs() -> Iterator[tuple[str, Job]]:
     yield "ElectricalSynapse", _gap_junctions
     yield "rows of many targets", _wide_rows
     yield "spike sources", _sources
+    for number, unit in enumerate(_tables(), 1):
+        yield f"{unit.name} ({number})", partial(_load, unit)
 
 
 def _open() -> Any:
@@ -241,6 +243,16 @@ def _wide_rows() -> None:
                     source, target, FromListConnector(rows), StaticSynapse(), receptor_type="excitatory"
                 )
     _advance(script, 3)
+
+
+def _load(unit: Unit) -> None:
+    load(unit)
+
+
+def _tables() -> list[Unit]:
+    from pyNN.reference import compiled
+
+    return compiled.tables()
 
 
 def _sources() -> None:

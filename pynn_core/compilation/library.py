@@ -182,6 +182,12 @@ def request(unit: Unit) -> None:
         _requested(unit)
 
 
+def is_ready(unit: Unit) -> bool:
+    """Whether a unit can be loaded at once; if not, it is being compiled from now on."""
+    pending = _requested(unit)
+    return pending is None or pending.done()
+
+
 def _requested(unit: Unit) -> Future[bytes] | None:
     with _lock:
         if unit.identity in _loaded:

@@ -23,6 +23,8 @@ LIBRARY = frozenset(
 )
 """Functions of the C library that machine code may call."""
 
+_ENTRY = "entry"
+
 
 def compile_unit(job: dict[str, Any]) -> bytes:
     """The machine code of a unit: {"name", "text", "signatures", "symbols"}."""
@@ -73,8 +75,18 @@ def _target_machine() -> Any:
     codegen = context.codegen()
     machine = codegen._tm
     config.OPT = config.OPT.__class__(0)
-    codegen._library_class._finalize_specific = lambda library: None
+    library = codegen._library_class
+    library._finalize_specific = lambda library: None
+    library._optimize_functions = library._optimize_final_module = lambda *arguments: None
+    library.get_pointer_to_function = lambda library, name: library.finalize() if not library._finalized else None
     context.create_cpython_wrapper = lambda *arguments, **keywords: None
+    # Only an entry is called from C.
+    create_cfunc_wrapper = context.create_cfunc_wrapper
+    context.create_cfunc_wrapper = lambda module, description, *arguments, **keywords: (
+        create_cfunc_wrapper(module, description, *arguments, **keywords)
+        if description.qualname == _ENTRY
+        else None
+    )
     # Numba wants a built-in function, of which no two are equal.
     context.get_executable = lambda library, description, environment: object().__sizeof__
     return machine
@@ -101,10 +113,10 @@ def _entry(function: Any, text: str) -> Any:
             arguments.append(f"a{number}")
     result = from_dtype(np.dtype(signature.result)) if signature.result else types.void
     begin = "return " if signature.result else ""
-    source = f"def entry({', '.join(parameters)}):\n    {begin}function({', '.join(arguments)})\n"
+    source = f"def {_ENTRY}({', '.join(parameters)}):\n    {begin}function({', '.join(arguments)})\n"
     namespace = {"function": function, "carray": carray}
     exec(source, namespace)
-    return cfunc(result(*kinds), error_model="numpy")(namespace["entry"])
+    return cfunc(result(*kinds), error_model="numpy")(namespace[_ENTRY])
 
 
 def _refuse_foreign(name: str, module: Any) -> None:

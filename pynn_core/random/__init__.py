@@ -419,7 +419,7 @@ class RandomDistribution(VectorizedIterable):
         native = sys.modules.get("pyNN.random.native")
         if native is not None and np.ndim(rows) == 1 and np.shape(rows) == np.shape(ordinals) and self.name in _FILLED:
             # The same numbers, several times as fast; but they are not worth compiling for by themselves.
-            transform = transforms.transform(self.name, self.parameters) if len(rows) >= streams.MANY else None
+            transform = transforms.transform(self.name, self.parameters) if native.is_worth(len(rows)) else None
             if transform is not None:
                 if transform.kind == transforms.NORMAL_CLIPPED:
                     _check_limits(width=float(transform.values[5]), **self.parameters)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.compilation import Unit, load
+from pyNN.compilation import Unit, is_ready, load
 from pyNN.random.transforms import Transform
 
+_FEW = 4096
+_WORTH_WAITING = 1 << 22
+"""Numbers for which NumPy needs about as long as compiling the loops takes."""
 UNIT = Unit(
     "random streams",
     "from pyNN.random.compiled import fill, uniforms\n",
     {"uniforms": "u8 i8* i8* f8*", "fill": "i8 f8* u8 i8* i8* f8*"},
     ("pyNN.random.compiled", "pyNN.random.streams", "pyNN.random.transforms"),
 )
+
+
+def is_worth(number: int) -> bool:
+    """Whether to draw some numbers with the loops: if they are there, or the numbers are worth waiting for them."""
+    return number >= _FEW and (number >= _WORTH_WAITING or is_ready(UNIT))
 
 
 def fill_uniforms(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -35,8 +35,6 @@ SMALLEST = 2.0**-54
 TINIEST = 5e-324
 """The smallest positive number."""
 
-MANY = 4096
-"""Numbers from which on a compiled loop is worth its call."""
 _BLOCK = 8192
 """Numbers worked out at a time: the intermediate arrays then stay in the processor's cache."""
 
@@ -117,7 +115,7 @@ def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows
 
 def _uniform_block(key: int, rows: NDArray[np.int64], ordinals: NDArray[np.int64]) -> FloatArray:
     native = sys.modules.get("pyNN.random.native")
-    if native is not None and rows.size >= MANY:
+    if native is not None and native.is_worth(rows.size):
         # The same numbers, ten times as fast; but they are not worth compiling for by themselves.
         return native.fill_uniforms(key, rows, ordinals)
     return philox_uniforms(key, rows, ordinals)
