@@ -55,6 +55,13 @@ everybody = exc[::3] + inh[5:40]
 
 projections = {
     "one_to_one": sim.Projection(poisson, exc, sim.OneToOneConnector(), sim.StaticSynapse(weight=1.0, delay=0.8)),
+    "not_stored": sim.Projection(
+        exc, inh, sim.FixedProbabilityConnector(0.1),
+        sim.StaticSynapse(
+            weight=RandomDistribution("exponential", beta=0.1), delay=RandomDistribution("uniform", low=0.8, high=3.0)
+        ),
+        connectivity="procedural",
+    ),
     "recurrent": sim.Projection(
         exc, inh, sim.FixedProbabilityConnector(0.2),
         sim.StaticSynapse(weight=RandomDistribution("uniform", low=0.0, high=0.6), delay=1.1),
