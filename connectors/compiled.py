@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _KEYED = "u8 i8* i8* i8"
 LOOPS = {
-    "draw_rows": "u8 i8* i8 i8 i8 f8 f8* i4* i8* i8*",
-    "draw_rows_short": "u8 i8* i8 i8 i8 f8 f8* u2* i8* i8*",
+    "draw_rows": "u8 i8* i8 i8 i8 f8 f8* i8* i4* i8* i8*",
+    "draw_rows_short": "u8 i8* i8 i8 i8 f8 f8* i8* u2* i8* i8*",
     "sample_rows": f"{_KEYED} i8* i4* u8* i4*",
     "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
     "transpose": "i4* i4* i8 i4* i4* i8*",

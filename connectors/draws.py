@@ -26,7 +26,9 @@ Report = Callable[[float], None]
 
 POSTS_A_BLOCK = 2048
 """Post cells that are drawn from one run of random numbers: who wants those of a few draws little more than them."""
-MOST_SKIPS_AT_ONCE = 32
+MOST_SKIPS_AT_ONCE = 256
+MORE_SKIPS = 8
+"""Distances to the next hit that the compiled loop draws at once where the first draw was not enough."""
 
 
 def checked_rng(owner: Connector, rng: Any) -> AbstractRNG | None:
@@ -74,7 +76,12 @@ def blocks(n_rows: int, width: int, pairs: int = PAIRS_A_BLOCK) -> Iterator[slic
 # ---------------------------------------------------------------------------------------------------- keyed streams
 
 
-def log_of_complement(p: float) -> float:
+def skip_factor(p: float) -> float:
+    """1 / log(1 - p) of a probability over 0, by which the logarithm of a uniform number becomes a distance."""
+    return 0.0 if p == 1.0 else max(1.0 / _log_of_complement(p), -1e300) if p > 1e-300 else -1e300
+
+
+def _log_of_complement(p: float) -> float:
     """log(1 - p), accurate for small p too, with the same bits on every machine."""
     w = 1.0 - p
     if w == 1.0:
@@ -109,16 +116,17 @@ def bernoulli_by_source(
 
 
 def skips_at_once(p: float) -> int:
-    """How many distances to the next hit the compiled loop draws at once; it is faster with several, if they count."""
+    """How many distances to the next hit the compiled loop draws first for a block: enough for most."""
     mean = p * POSTS_A_BLOCK
-    return min(max(4 * int(np.ceil((mean + np.sqrt(mean)) / 4.0)), 4), MOST_SKIPS_AT_ONCE)
+    return min(max(8 * int(np.ceil((mean + 0.7 * np.sqrt(mean)) / 8.0)), 8), MOST_SKIPS_AT_ONCE)
 
 
 def _by_source_compiled(
     draw: Function, request: ConnectionRequest, key: int, p: float, forbidden: IntArray, first: int, last: int,
     starts: IntArray, kind: Any, report: Report,
 ) -> NDArray[Any]:  # fmt: skip
-    skips, log_q = np.empty(skips_at_once(p)), log_of_complement(p)
+    number, factor = skips_at_once(p), skip_factor(p)
+    uniform, skips = np.empty(number), np.empty(number, dtype=np.int64)
     parts, row, width = [], 0, last - first
     rows_at_once = max(1, 16 * PAIRS_A_BLOCK // width)
     while row < request.n_pre:
@@ -126,7 +134,7 @@ def _by_source_compiled(
         mean = min(request.n_pre - row, rows_at_once) * width * p
         buffer = np.empty(int(mean + 5.0 * np.sqrt(mean)) + width + POSTS_A_BLOCK, dtype=kind)
         done = np.array([row, starts[row]], dtype=np.int64)
-        draw(key, forbidden, request.n_post, first, last, log_q, skips, buffer, starts, done)
+        draw(key, forbidden, request.n_post, first, last, factor, uniform, skips, buffer, starts, done)
         parts.append(buffer[: int(done[1] - starts[row])])
         row = int(done[0])
         report(row / request.n_pre)
@@ -158,20 +166,21 @@ def bernoulli_rows(
         row = np.repeat(np.arange(rows.size), last - first)
         post = np.tile(np.arange(first, last), rows.size)
     else:
-        row, post = _skipped(key, rows, log_of_complement(p), p, size, first, last)
+        row, post = _skipped(key, rows, p, size, first, last)
     keep = (post >= first) & (post < last) & (post != forbidden[row])
     return np.bincount(row[keep], minlength=rows.size), post[keep]
 
 
 def _skipped(
-    key: int, rows: IntArray, log_q: float, p: float, size: int, first: int, last: int
+    key: int, rows: IntArray, p: float, size: int, first: int, last: int
 ) -> tuple[IntArray, IntArray]:
     """(place of the row, post cell) of all hits in the blocks that have the cells first to last - 1, in order."""
     found, posts = [], []
+    factor = skip_factor(p)
     for block in range(first - first % POSTS_A_BLOCK, last, POSTS_A_BLOCK):
         width = min(POSTS_A_BLOCK, size - block)
         mean = width * p
-        counts, hits = _skip_block(key, rows, 2 * block, width, log_q, int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2)
+        counts, hits = _skip_block(key, rows, 2 * block, width, factor, int(mean) + 1, int(0.7 * np.sqrt(mean)) + 2)
         found.append(np.repeat(np.arange(rows.size), counts))
         posts.append(block + hits)
     row = np.concatenate(found)
@@ -180,7 +189,7 @@ def _skipped(
 
 
 def _skip_block(
-    key: int, rows: IntArray, start: int, width: int, log_q: float, draws: int, more_draws: int
+    key: int, rows: IntArray, start: int, width: int, factor: float, draws: int, more_draws: int
 ) -> tuple[IntArray, Int32Array]:
     """(hits a row, their columns): `draws` skips of every row, then `more_draws` at a time of rows not ended yet.
 
@@ -194,7 +203,7 @@ def _skip_block(
         first = int(counts[active[0]])
         u = uniforms(key, rows[active, None], start + np.arange(first, first + draws)[None, :])
         with np.errstate(over="ignore"):
-            skips = np.floor(np.minimum(log(1.0 - u) / log_q, width))
+            skips = np.floor(np.minimum(log(1.0 - u) * factor, width))
         # Whole numbers far below 2**53, so that sums of float64 are exact.
         hits = position[active, None] + np.cumsum(skips + 1.0, axis=1) - 1.0
         inside = hits < width

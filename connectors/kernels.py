@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pyNN.connectors.draws import POSTS_A_BLOCK
+from pyNN.connectors.draws import MORE_SKIPS, POSTS_A_BLOCK
 from pyNN.random.compiled import log, uniform, uniform_inlined
 
 _ONE, _58, _63 = np.uint64(1), np.uint64(58), np.uint64(63)
@@ -23,47 +23,55 @@ _SCAN_RATIO = 256
 
 
 @njit(error_model="numpy")
-def _draw_skips(key: Any, row: Any, first: int, log_q: float, skips: Any) -> None:  # pragma: no cover - compiled
-    """The distances from hit to hit of a row, from number `first` on; loops without branches use the vector unit."""
-    for k in range(skips.size):
-        skips[k] = uniform_inlined(key, row, first + k)
-    for k in range(skips.size):
-        skips[k] = log(1.0 - skips[k]) / log_q
+def _draw_skips(
+    key: Any, row: Any, first: int, factor: float, number: int, uniforms: Any, skips: Any
+) -> None:  # pragma: no cover - compiled
+    """The cells skipped before each of some hits of a row, from that with the uniform number `first` on.
+
+    Loops without branches use the vector unit.
+    """
+    for k in range(number):
+        uniforms[k] = uniform_inlined(key, row, first + k)
+    for k in range(number):
+        skips[k] = int(min(log(1.0 - uniforms[k]) * factor, float(POSTS_A_BLOCK)))
 
 
 @njit(error_model="numpy")
 def draw_block(
-    key: Any, row: Any, block: int, width: int, log_q: float, skips: Any, hits: Any
+    key: Any, row: Any, block: int, width: int, factor: float, uniforms: Any, skips: Any, hits: Any
 ) -> int:  # pragma: no cover - compiled
     """Fill `hits` with the post cells of a pre cell from `block` to `block` + `width` - 1; how many there are.
 
-    `skips` is working memory. With log_q = -inf all are hit.
+    `factor` is draws.skip_factor(p), 0 where all are hit; `uniforms` and `skips` are working memory.
     """
-    if log_q == -math.inf:
+    if factor == 0.0:
         for k in range(width):
             hits[k] = block + k
         return width
     filled = 0
     position = 0
     ordinal = 2 * block
+    number = skips.size
     while True:
-        _draw_skips(key, row, ordinal, log_q, skips)
-        for k in range(skips.size):
-            if skips[k] >= width - position:
+        _draw_skips(key, row, ordinal, factor, number, uniforms, skips)
+        for k in range(number):
+            position += skips[k]
+            if position >= width:
                 return filled
-            position += int(math.floor(skips[k]))
             hits[filled] = block + position
             filled += 1
             position += 1
-            if position >= width:
-                return filled
-        ordinal += skips.size
+        if position >= width:
+            return filled
+        ordinal += number
+        # The first draw is of about as many as there are in most rows.
+        number = min(number, MORE_SKIPS)
 
 
 @njit(error_model="numpy")
 def draw_rows(
-    key: Any, forbidden: Any, size: int, first: int, last: int, log_q: float, skips: Any, columns: Any, starts: Any,
-    done: Any,
+    key: Any, forbidden: Any, size: int, first: int, last: int, factor: float, uniforms: Any, skips: Any, columns: Any,
+    starts: Any, done: Any,
 ) -> None:  # fmt: skip  # pragma: no cover - compiled
     """Fill `columns` with the post cells first to last - 1 of the pre cells from done[0] on; starts[i + 1] gets an end.
 
@@ -78,7 +86,7 @@ def draw_rows(
         for block in range(first - first % POSTS_A_BLOCK, last, POSTS_A_BLOCK):
             width = min(POSTS_A_BLOCK, size - block)
             hits = columns[filled:]
-            number = draw_block(key, pre, block, width, log_q, skips, hits)
+            number = draw_block(key, pre, block, width, factor, uniforms, skips, hits)
             if block >= first and block + width <= last and not block <= forbidden[pre] < block + width:
                 filled += number
                 continue

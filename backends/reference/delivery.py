@@ -121,14 +121,15 @@ _REGENERATED_OPEN = """    rule = integers(route[ROUTE_RULE_ADDRESS], RULE_FIELD
     hits = integers(rule[RULE_HIT_ADDRESS], POSTS_A_BLOCK)
     u_WEIGHT = floats(rule[RULE_UNIFORM_ADDRESS], POSTS_A_BLOCK)
     u_DELAY = floats(rule[RULE_UNIFORM_ADDRESS] + 8 * POSTS_A_BLOCK, POSTS_A_BLOCK)
-    skips = floats(rule[RULE_SKIP_ADDRESS], rule[RULE_SKIPS])
+    skips = integers(rule[RULE_SKIP_ADDRESS], rule[RULE_SKIPS])
+    u_SKIP = floats(rule[RULE_SKIP_ADDRESS] + 8 * rule[RULE_SKIPS], rule[RULE_SKIPS])
     forbidden = integers(rule[RULE_FORBIDDEN_ADDRESS], group[SIZE])
     begin, end = route[ROUTE_FIRST_CELL], route[ROUTE_LAST_CELL]
 """
 
 _HITS = """for block in range(begin - begin % POSTS_A_BLOCK, end, POSTS_A_BLOCK):
     width = min(POSTS_A_BLOCK, rule[RULE_POSTS] - block)
-    found = draw_block(np.uint64(rule[RULE_KEY]), cell, block, width, values[RULE_LOG_Q], skips, hits)
+    found = draw_block(np.uint64(rule[RULE_KEY]), cell, block, width, values[RULE_FACTOR], u_SKIP, skips, hits)
     number_of_hits = 0
     for k in range(found):
         hits[number_of_hits] = hits[k]

@@ -89,14 +89,14 @@ RULE_KEY = 0  # the bits of a uint64
 RULE_POSTS = 1
 RULE_FORBIDDEN_ADDRESS = 2  # int64 (sources,)
 RULE_SKIPS = 3
-RULE_SKIP_ADDRESS = 4  # float64 (skips,)
+RULE_SKIP_ADDRESS = 4  # 8 bytes (2, skips)
 RULE_HIT_ADDRESS = 5  # int64, those of a block
 RULE_UNIFORM_ADDRESS = 6  # float64 (2, cells of a block)
 RULE_WEIGHT_KEY = 7
 RULE_DELAY_KEY = 8
 RULE_FIELDS = 9
 
-RULE_LOG_Q = 0  # log(1 - probability)
+RULE_FACTOR = 0  # that of pyNN.connectors.draws.skip_factor
 RULE_STEP = 1  # ms
 RULE_WEIGHT = 2  # that of all, or the numbers of its transform
 RULE_DELAY = 9

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.connectors.draws import POSTS_A_BLOCK, log_of_complement, skips_at_once
+from pyNN.connectors.draws import POSTS_A_BLOCK, skip_factor, skips_at_once
 from pyNN.connectors.regeneration import Drawn, RegeneratedTable
 from pyNN.errors import InternalError
 from pyNN.random.transforms import NUMBERS, Transform
@@ -28,14 +28,14 @@ def rule_record(
     """The two records of a route; `address` keeps an array alive and says where it is."""
     rule, p = table.rule, table.rule.probability
     record, values = np.zeros(layout.RULE_FIELDS, dtype=np.int64), np.zeros(layout.RULE_VALUES)
-    skips = np.zeros(skips_at_once(p))
+    skips = np.zeros((2, skips_at_once(p)), dtype=np.int64)
     record[layout.RULE_KEY] = _bits(rule.key)
     record[layout.RULE_POSTS] = rule.n_post
     record[layout.RULE_FORBIDDEN_ADDRESS] = address(np.ascontiguousarray(rule.forbidden, dtype=np.int64))
-    record[layout.RULE_SKIPS], record[layout.RULE_SKIP_ADDRESS] = len(skips), address(skips)
+    record[layout.RULE_SKIPS], record[layout.RULE_SKIP_ADDRESS] = skips.shape[1], address(skips)
     record[layout.RULE_HIT_ADDRESS] = address(np.zeros(POSTS_A_BLOCK, dtype=np.int64))
     record[layout.RULE_UNIFORM_ADDRESS] = address(np.zeros((2, POSTS_A_BLOCK)))
-    values[layout.RULE_LOG_Q] = log_of_complement(p) if p < 1.0 else -np.inf
+    values[layout.RULE_FACTOR] = skip_factor(p)
     values[layout.RULE_STEP] = table.dt
     drawn = (
         (table.weight, layout.RULE_WEIGHT, layout.RULE_WEIGHT_KEY),
