@@ -570,17 +570,20 @@ class Simulation:
             self.originals.forget(spec, name)
 
     def save_state(self, path: Any, in_run: bool = False) -> None:
-        """Write all that decides the future, and all that is recorded, into a file; `in_run`: a run does it."""
+        """Write all that decides the future, and all that is recorded, into a file; `in_run`: a run does it.
+
+        Under MPI all ranks call this. Rank 0 writes, and what fails on any rank is raised on all.
+        """
         from pyNN.checkpoint.container import write
         from pyNN.checkpoint.saving import simulation_tree
 
         self.require_open()
         if not self.is_skipping:
-            write(path, simulation_tree(self, in_run))
+            write(path, simulation_tree(self, in_run), self.comm)
 
     def restore_state(self, path: Any) -> None:
         """Go on from what save_state() wrote for the same network."""
-        from pyNN.checkpoint.container import read
+        from pyNN.checkpoint.container import opened
         from pyNN.checkpoint.saving import require_capability, restore_simulation
 
         self.require_open()
@@ -591,7 +594,8 @@ class Simulation:
             self.resumption.skip(self, RESTORE)
             return
         events, before = self.journal.events, self.current_step
-        restore_simulation(self, read(path), path)
+        with opened(path, self.comm) as tree:
+            restore_simulation(self, tree, path)
         self.journal.events = [*events, Event(RESTORE, before, self.current_step, self.current_step, 0)]
 
     @property

@@ -426,7 +426,7 @@ class StateRecording:
     def put_back(self, samples: FloatArray, first_step: int) -> None:
         """Have these samples, the first of which is of `first_step`, in the place of those that are there."""
         self._full, self._kept = [], 0
-        self.data = np.array(samples, dtype=float).reshape(-1, len(self.cells))
+        self.data = np.array(samples, dtype=float).reshape(len(samples), len(self.cells))
         self.count = len(self.data)
         self.start_step = first_step
 

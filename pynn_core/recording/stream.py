@@ -430,6 +430,20 @@ class Streams:
             part.segment, part.start_step, part.written, part.hidden = self._context.segment_index, 0, 0, 0
             self._number(part)
 
+    # -- checkpoints
+
+    def snapshot(self, session: Session) -> dict[str, Any]:
+        return {}
+
+    def checked(self, tree: Mapping[str, Any], path: Any) -> Any:
+        return None
+
+    def forget(self) -> None:
+        return None
+
+    def restore(self, stored: Any) -> None:
+        return None
+
     def close(self) -> None:
         """Write what is left, and forget everything; what cannot be written any more is said in the log."""
         try:
