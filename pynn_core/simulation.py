@@ -214,6 +214,10 @@ class Simulation:
             return np.arange(spec.size, dtype=np.int64)
         return self.backend.capabilities.placement(spec, self.settings, self.comm)
 
+    def own_cells(self, population: int) -> IntArray:
+        """Those of a population that is given by its number."""
+        return self.local_cells(self.network.populations[population])
+
     def read_cells(self, spec: PopulationSpec, name: str) -> FloatArray:
         """Present values of a state variable of all cells (collective)."""
         values = self.session.read_cells(spec.id, name)

@@ -253,6 +253,8 @@ class Resumption:
 
     def collect(self, simulation: Simulation, spec: RecordingSpec) -> Spikes | FloatArray:
         """What a recording held at the present, skipped time, as far as the checkpoint still has it."""
+        if spec in simulation.streams:
+            raise self.refuse(simulation, f"recorded data ('{spec.variable}') that went to a file during the run")
         if int(self.tree["clock"]["segment"]) == simulation.segment_index:
             found = self._running_data(simulation, spec)
         else:

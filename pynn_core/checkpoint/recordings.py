@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,13 @@ import numpy as np
 from pyNN.checkpoint.shares import Gathering, Later, chosen, is_shared, order_of, ordered
 from pyNN.errors import CheckpointError
 from pyNN.recording.columns import SegmentData, SynapticSegment, SynapticTrace, Trace, Trains
-from pyNN.recording.recorder import _Recording
+from pyNN.recording.recorder import _Recording, _Stored
 from pyNN.recording.synapses import _Track
 from pyNN.specs import IntArray, ProjectionSpec, RecordingSpec
 
 if TYPE_CHECKING:
     from pyNN.checkpoint.container import Tree
+    from pyNN.recording.stream import StoredStreams
     from pyNN.simulation import Simulation
 
 
@@ -44,11 +46,15 @@ def recordings_tree(simulation: Simulation) -> Tree:
 
 
 def restore_recordings(
-    simulation: Simulation, tree: Mapping[str, Any], places: Mapping[int, IntArray | None]
-) -> list[tuple[Any, str, Any, int]]:
-    """Record what the file records; what the script records besides: (population, variable, cells, interval).
+    simulation: Simulation,
+    tree: Mapping[str, Any],
+    places: Mapping[int, IntArray | None],
+    streams: StoredStreams | None,
+) -> list[tuple[Any, str, Any, int, Path | None]]:
+    """Record what the checkpoint says; what the script records besides: (population, variable, cells, interval, file).
 
-    `places`: of each projection that is recorded, which connections this rank has; None: all.
+    `places`: of each projection that is recorded, which connections this rank has; None: all. `streams`: the files into
+    which data went during the run.
     """
     specs = {int(number): _spec(int(number), own) for number, own in tree["running"].items()}
     cells = {number: spec.cells for number, spec in specs.items()}
@@ -59,23 +65,60 @@ def restore_recordings(
     additional = []
     for k, (population, order) in enumerate(zip(simulation.populations, json.loads(tree["order"]), strict=True)):
         recorder = population.recorder
-        before = recorder.recorded_specs()
+        before = [
+            (name, one.cells, one.spec.every_steps, one.target) for name, own in recorder._recordings.items() for one in own
+        ]
         recorder._recordings = {
             name: [_Recording(cells[number], specs[number]) for number in numbers] for name, numbers in order.items()
         }
         here = simulation.local_cells(simulation.network.populations[population.id])
         recorder._earlier = [segment.select(None, here) for segment in stored_segments(tree, k)]
+        if streams is not None:
+            _restore_files(recorder, population.id, streams)
         known = recorder.recorded
-        for name, wanted, every in before:
+        for name, wanted, every, target in before:
             new = np.setdiff1d(wanted, known.get(name, np.zeros(0, dtype=np.int64)))
             if new.size:
-                additional.append((population, name, new, every))
+                additional.append((population, name, new, every, target))
     for k, projection in enumerate(simulation.projections):
         own = tree["synapses"].get(str(k))
         if own is not None:
             _restore_synaptic(projection.recorder, own, places[k])
     simulation._current_histories |= {int(k): [np.array(values)] for k, values in tree["currents"].items()}
     return additional
+
+
+def _restore_files(recorder: Any, population: int, streams: StoredStreams) -> None:
+    """Let recordings go on in their files."""
+    for recording in recorder._all():
+        path = streams.path(recording.spec.id)
+        if path is not None:
+            recorder._stream(recording, path)
+    for segment, stored in zip(recorder._earlier, streams.segments(population), strict=False):
+        segment.stored = [
+            _Stored(
+                RecordingSpec(facts["id"], population, facts["variable"], cells, facts["every"], facts["start"]), part
+            )
+            for facts, cells, part in stored
+        ]
+
+
+def segments_in_files(simulation: Simulation) -> dict[str, Any]:
+    """What of earlier segments is in files, by population."""
+    return {
+        str(population.id): [
+            [
+                {
+                    "id": one.spec.id, "variable": one.spec.variable, "every": one.spec.every_steps,
+                    "start": one.spec.start_step, "path": str(simulation.streams.user_path(one.part.path)),
+                    "group": one.part.group, "first": one.part.first, "end": one.part.end,
+                }
+                for one in segment.stored
+            ]
+            for segment in population.recorder._earlier
+        ]
+        for population in simulation.populations
+    }  # fmt: skip
 
 
 def recorded_projections(tree: Mapping[str, Any]) -> list[int]:

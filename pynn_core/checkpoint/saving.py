@@ -13,7 +13,7 @@ import numpy as np
 
 from pyNN.checkpoint.description import change, changeable, columns_of, fixed_facts
 from pyNN.checkpoint.originals import ABSENT, Part, parts
-from pyNN.checkpoint.recordings import recorded_projections, recordings_tree, restore_recordings
+from pyNN.checkpoint.recordings import recorded_projections, recordings_tree, restore_recordings, segments_in_files
 from pyNN.checkpoint.shares import Gathering, chosen, is_shared, order_of, ordered, own_places
 from pyNN.errors import CapabilityError, CheckpointError, FileFormatError, PyNNError
 from pyNN.parallel import together
@@ -22,6 +22,7 @@ from pyNN.specs import CurrentSpec, ProjectionSpec, Ragged
 if TYPE_CHECKING:
     from pyNN.backend import Backend, RestorableBackend, RestorableSession
     from pyNN.checkpoint.container import Tree
+    from pyNN.recording.stream import StoredStreams
     from pyNN.simulation import Simulation
 
 FEATURE = "save_state, restore_state, run(checkpoint=)"
@@ -63,7 +64,7 @@ def simulation_tree(simulation: Simulation, in_run: bool = False) -> Tree:
     """
     require_capability(simulation)
     session = cast("RestorableSession", simulation.session)
-    streams = simulation.streams.snapshot(session)
+    streams = simulation.streams.snapshot(session, segments_in_files(simulation))
     settings = simulation.settings
     with together(simulation.comm, "state of callbacks"):
         script = simulation.journal.tree(in_run)
@@ -288,7 +289,7 @@ def _restore(
     tree: Mapping[str, Any],
     saved: list[dict[str, Any]],
     changes: list[tuple[Part, str, Any]],
-    streams: Any,
+    streams: StoredStreams | None,
 ) -> None:
     specs = {(kind, spec.id): spec for kind, spec in parts(simulation.network)}
     simulation.streams.forget()
@@ -308,21 +309,23 @@ def _restore(
     simulation.segment_index = int(clock["segment"])
     simulation._draws = int(clock["draws"])
     simulation._next_recording = int(clock["next_recording"])
+    if streams is not None:
+        streams.restore()
     with together(simulation.comm, "reading of a checkpoint"):
         recorded = recorded_projections(tree["recordings"])
     places = {k: own_places(simulation.comm, simulation.network.projections[k]) for k in recorded}
     with together(simulation.comm, "reading of recordings from a checkpoint"):
-        additional = restore_recordings(simulation, tree["recordings"], places)
+        additional = restore_recordings(simulation, tree["recordings"], places, streams)
     simulation.drop_session()
     session = cast("RestorableSession", simulation.session)
     session.restore(tree["session"])
     simulation.current_step = int(clock["step"])
     simulation.journal.restore(tree["script"])
     if streams is not None:
-        simulation.streams.restore(streams)
-    for population, name, cells, every in additional:
+        simulation.streams.go_on(streams, simulation.current_step)
+    for population, name, cells, every, target in additional:
         population.recorder._recordings.setdefault(name, [])
-        population.recorder._begin(name, cells, every, None)
+        population.recorder._begin(name, cells, every, target)
 
 
 def _change(simulation: Simulation, spec: Part, item: str, value: Any) -> None:

@@ -28,6 +28,10 @@ VERSION = 1
 LIBRARY = ("v110", "v110")
 """The oldest format of HDF5 in which a file can be read while it is written."""
 SPIKES = "spikes"
+CHUNK_NUMBERS = 1 << 15
+_WIDEST_CHUNK = 4096
+_SPIKE_CHUNK = 1 << 14
+_KINDS = {"step": "i8", "cell": "i4", "offset": "f8"}
 _PATIENCE = 3.0
 """Seconds for which a reader waits for a writer to be done with what cannot be read meanwhile."""
 
@@ -88,3 +92,17 @@ def segment_name(number: int) -> str:
 def rank_path(path: Path, rank: int, size: int) -> Path:
     """The file of one of several processes."""
     return path if size == 1 else path.with_name(f"{path.name}.{rank}")
+
+
+def create_values(part: Any, cells: int) -> Any:
+    """The dataset for samples of a number of cells, empty."""
+    width = min(max(cells, 1), _WIDEST_CHUNK)
+    # A rank without any of the cells has a column set of width 0, which HDF5 chunks only where it could grow.
+    return part.create_dataset(
+        "values", (0, cells), "f8", maxshape=(None, cells or None), chunks=(CHUNK_NUMBERS // width, width)
+    )
+
+
+def create_spikes(part: Any, name: str) -> Any:
+    """The dataset for "step", "cell" or "offset" of spikes, empty."""
+    return part.create_dataset(name, (0,), _KINDS[name], maxshape=(None,), chunks=(_SPIKE_CHUNK,))
