@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -432,18 +432,23 @@ class Simulation:
                         with self.phases.times.measure("run", "record connections"):
                             next_sample = self._sample_synapses(recorders)
                     if self.streams:
-                        with self.phases.times.measure("run", "write recorded data"):
+                        with self.phases.times.measure("run", "write recorded data"), self._writing:
                             self.streams.after_advance(session)
                     progress(self.time_of(self.current_step - start_step))
                     self.schedule.report(self.t)
                     if self._keeper is not None:
                         self._keeper.look(self)
                 if self.streams:
-                    with self.phases.times.measure("run", "write recorded data"):
+                    with self.phases.times.measure("run", "write recorded data"), self._writing:
                         self.streams.after_run(session)
         finally:
             self.timings["run"] += time.perf_counter() - start
             self.phases.steps += self.current_step - start_step
+
+    @property
+    def _writing(self) -> AbstractContextManager[None]:
+        """Each rank writes a file of its own; what one cannot write is an exception on all."""
+        return together(self.comm, "writing of recorded data")
 
     def _check_same_target(self, target_step: int) -> None:
         if self.comm.parts > 1:
@@ -517,7 +522,8 @@ class Simulation:
             self.resumption.skip(self, RESET)
             return
         self.journal.note(Event(RESET, self.current_step, 0, 0, 0))
-        self.streams.finish(annotations)
+        with self._writing:
+            self.streams.finish(annotations)
         for population in self.populations:
             population.recorder.finish_segment(dict(annotations or {}))
         for projection in self.projections:
@@ -538,7 +544,8 @@ class Simulation:
     def end(self) -> None:
         """Write the files that record(to_file=) asked for. Data stay available until the next setup()."""
         self.require_open()
-        self.streams.finish()
+        with self._writing:
+            self.streams.finish()
         for population in self.populations:
             population.recorder.write_pending_files()
         while self._files_at_end:
