@@ -93,6 +93,8 @@ class ReferenceSession:
             if spec.model.coupling:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
+                own = [all_groups[target.id] for target, _, _ in split_by_population(everything, spec.post)]
+                projection.targets = [group for group in own if isinstance(group, CellGroup)]
                 projection.synapses = self._engine.make_synapses(
                     projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt,
                     self.current_step, self._settings.rng_seed, self._settings.trial,

@@ -278,6 +278,8 @@ class Projection:
         """A pyNN.reference.plasticity.RuledSynapses where the synapse type has a rule; there are no routes then."""
         self.couplings: list[Any] = []
         """pyNN.reference.coupling.Coupling where the synapses are electrical."""
+        self.targets: list[CellGroup] = []
+        """The groups that its postsynaptic cells belong to."""
         self.changed = False
 
     @property

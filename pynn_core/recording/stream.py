@@ -31,6 +31,7 @@ from pyNN.recording import stream_reader
 from pyNN.recording.columns import time_of
 from pyNN.recording.files import to_literal
 from pyNN.recording.stream_state import FileState, Restoring, new_run, set_aside
+from pyNN.recording.undo import UndoableFile, notes_of, roll_back
 from pyNN.specs import FloatArray, IntArray, RecordingSpec
 
 logger = logging.getLogger("PyNN")
@@ -193,6 +194,7 @@ class StreamFile:
         # Whoever reads a file of the same name from an earlier simulation keeps that.
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
+        notes_of(self.path).unlink(missing_ok=True)
         self.run = new_run()
         with layout.h5py().File(self.path, "w", libver=layout.LIBRARY, locking=False) as target:
             target.attrs.update({"format": layout.FORMAT, "version": layout.VERSION, "dt": self._dt})
@@ -218,21 +220,30 @@ class StreamFile:
             os.close(descriptor)
 
     def _append(self, parts: list[Part], step: int, notes: Mapping[str, Mapping[str, Any]]) -> None:
-        package = layout.h5py()
-        with package.File(
-            self.path, "r+", libver=layout.LIBRARY, locking=False, rdcc_nbytes=_CACHE_BYTES
-        ) as target:
-            for part in parts:
-                self._prepare(target, part)
-            for group, values in notes.items():
-                _annotate(target.require_group(group), values)
-            target.swmr_mode = True
+        new = [part for part in parts if part.group not in self.rows]
+        if new or notes:
+            self._create_groups(new, notes)
+        with layout.open_for_appending(self.path, _CACHE_BYTES) as target:
             for part in parts:
                 _append_part(target[part.group], part)
             for name in {part.segment_group for part in parts}:
                 # Last, so that a reader finds all data up to the step that it reads here.
                 target.flush()
                 target[name]["stop_step"][0] = step
+
+    def _create_groups(self, parts: list[Part], notes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make what is not there yet; all of it, or nothing if the process is killed and `roll_back` called."""
+        undoable = UndoableFile(self.path)
+        try:
+            with layout.h5py().File(undoable, "r+", libver=layout.LIBRARY) as target:
+                for part in parts:
+                    self._prepare(target, part)
+                for group, values in notes.items():
+                    _annotate(target.require_group(group), values)
+        except BaseException:
+            undoable.give_up()
+            raise
+        undoable.commit()
 
     def _prepare(self, target: Any, part: Part) -> None:
         population = layout.population_name(part.population.id)
@@ -481,8 +492,15 @@ class Streams:
 
     def checked(self, text: str, checkpoint: Any) -> StoredStreams | None:
         """The files that a checkpoint belongs to; CheckpointError, on all ranks, if they are not what it needs."""
-        with together(self._context.comm, "check of files with recorded data"):
-            return StoredStreams(self._context, json.loads(text), checkpoint) if text else None
+        if not text:
+            return None
+        ranks, comm = json.loads(text), self._context.comm
+        with together(comm, "files with recorded data"):
+            for k in range(comm.rank, len(ranks), comm.size):
+                for name in ranks[k]["files"]:
+                    roll_back(layout.rank_path(Path(name), k, len(ranks)))
+        with together(comm, "check of files with recorded data"):
+            return StoredStreams(self._context, ranks, checkpoint)
 
     def forget(self) -> None:
         """Go on without any file; what has not been written is lost."""

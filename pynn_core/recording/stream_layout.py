@@ -81,6 +81,23 @@ def open_for_reading(path: Path) -> Any:
     return source
 
 
+def open_for_appending(path: Path, cache_bytes: int) -> Any:
+    """The open h5py.File; datasets can be extended, and what is there stays readable whatever happens to the process.
+
+    Opening and then saying so, as h5py's `swmr_mode` does, would leave a moment in which a process that is killed
+    leaves a file that no reader accepts.
+    """
+    package = h5py()
+    access = package.h5p.create(package.h5p.FILE_ACCESS)
+    access.set_fclose_degree(package.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(package.h5f.LIBVER_V110, package.h5f.LIBVER_V110)
+    access.set_file_locking(False, True)
+    metadata, slots, _, preemption = access.get_cache()
+    access.set_cache(metadata, slots, cache_bytes, preemption)
+    flags = package.h5f.ACC_RDWR | package.h5f.ACC_SWMR_WRITE
+    return package.File(package.h5f.open(os.fsencode(path), flags, access))
+
+
 def population_name(number: int) -> str:
     return f"population_{number:03d}"
 

@@ -83,20 +83,24 @@ elif plan == "full":
     # Only one rank finds its disk full, and all must come to know of it.
     sim.run(5.0)
     sim.save_state(out + ".h5")
-    if rank == int(options["to"]):
+    if str(rank) == options["to"]:
         limit(1000)
-    try:
-        sim.run(5.0)
-        sim.save_state(out + ".h5")
-        print("saved")
-    except OSError as error:
-        print(f"rank {rank}: {type(error).__name__}: {error}", flush=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        sim.run(5.0, checkpoint=out + ".h5")
-    print(f"rank {rank}: {caught[0].category.__name__} at {sim.get_current_time():g}", flush=True)
+        steps = [
+            lambda: sim.run_until(10.0),
+            lambda: sim.save_state(out + ".no.h5"),
+            lambda: sim.run_until(15.0, checkpoint=out + ".no.h5"),
+        ]
+        for step in steps:
+            try:
+                step()
+            except OSError as error:
+                print(f"rank {rank}: {type(error).__name__}: {error}", flush=True)
+    for warning in caught:
+        print(f"rank {rank}: {warning.category.__name__} at {sim.get_current_time():g}", flush=True)
     limit(resource.RLIM_INFINITY)
-    sim.run(5.0)
+    sim.run_until(20.0)
     sim.save_state(out + ".last.h5")
 
 blocks = [cells.get_data(), wires.get_data()]
