@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def _all_cells(group: CellGroup, pieces: list[Tree]) -> Tree:
         return whole([(piece["own"], values(piece)) for piece in pieces], group.size)
 
     tree = {
-        "states": {name: joined(lambda piece, name=name: piece["states"][name]) for name in group.analysis.states},
+        "states": {name: joined(partial(_state, name)) for name in group.analysis.states},
         "refractory": joined(lambda piece: piece["refractory"]),
         # A rank's ring is as long as the delays of its own connections ask for.
         "arriving": joined(
@@ -128,6 +129,10 @@ def _all_cells(group: CellGroup, pieces: list[Tree]) -> Tree:
         tree["coupled"] = joined(lambda piece: piece["coupled"])
         tree["coupled_fresh"] = pieces[0]["coupled_fresh"]
     return tree
+
+
+def _state(name: str, piece: Tree) -> Any:
+    return piece["states"][name]
 
 
 def _waiting(session: ReferenceSession, group: Group, gathering: Gathering) -> Tree:
@@ -303,10 +308,7 @@ def _compiled_state(synapses: CompiledSynapses, gathering: Gathering) -> Tree:
         "connections": _all_connections(synapses, lambda: _tables(synapses, names, has_weights), gathering),
         "pathways": _alike(synapses, lambda: list(pathways), lambda key: _rows(pathways[key]), gathering),
         "histories": {
-            name: gathering.joined(
-                lambda name=name: _history(histories[name]) if name in histories else None, _all_histories, what
-            )
-            for name in targets
+            name: gathering.joined(partial(_history, histories.get(name)), _all_histories, what) for name in targets
         },
     }
 
@@ -326,7 +328,7 @@ def _tables(synapses: CompiledSynapses, names: list[str], has_weights: bool) -> 
     tables: Tree = {name: np.zeros(synapses.size) for name in names}
     if has_weights:
         # Where a rank has the same weight for all, others may have been given different ones.
-        tables["weight"] = np.array(np.broadcast_to(np.asarray(synapses.columns[WEIGHT]), (synapses.size,)), dtype=float)
+        tables["weight"] = np.array(np.broadcast_to(synapses.columns[WEIGHT], (synapses.size,)), dtype=float)
     for pathway in synapses.pathways:
         if len(pathway.posts):
             places = pathway.places()
@@ -362,8 +364,10 @@ def _rows(pathway: Pathway) -> Tree:
     }
 
 
-def _history(history: History) -> Tree:
-    """Of the cells of this rank. How much is kept of those of others is for them to say."""
+def _history(history: History | None) -> Tree | None:
+    """Of the cells of this rank, if it has any. How much is kept of those of others is for them to say."""
+    if history is None:
+        return None
     first, last = history.target.own
     counts, entries = history.counts[first:last], history.entries[first:last]
     states = history.states

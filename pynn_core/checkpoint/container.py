@@ -323,7 +323,9 @@ class _Opening:
         try:
             self.raw = open(self.path, "rb")
         except OSError as error:
-            raise FileFormatError(f"The checkpoint '{self.path}' cannot be opened: {error.strerror or error}.") from error
+            raise FileFormatError(
+                f"The checkpoint '{self.path}' cannot be opened: {error.strerror or error}."
+            ) from error
         with _damage_named(self.path):
             if check:
                 _check_header(self.raw, self.path)

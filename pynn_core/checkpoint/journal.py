@@ -309,6 +309,8 @@ class Resumption:
 
     def finish_segments(self, simulation: Simulation) -> None:
         """What reset() does with recorded data, in the part of a script that is skipped."""
+        from pyNN.recording.recorder import _Stored
+
         for population in simulation.populations:
             if population.recorder._has_advanced():
                 segment = self._segment(simulation, population.id)
@@ -316,7 +318,24 @@ class Resumption:
                     self._is_incomplete = True
                 else:
                     here = simulation.local_cells(simulation.network.populations[population.id])
-                    population.recorder._earlier.append(segment.select(None, here))
+                    segment = segment.select(None, here)
+                    segment.stored = [
+                        _Stored(one.spec, _InFile(self, simulation))
+                        for one in population.recorder._all()
+                        if one.target is not None
+                    ]
+                    population.recorder._earlier.append(segment)
+
+
+class _InFile:
+    """Data that went to a file, which is brought back with the state and not before."""
+
+    def __init__(self, resumption: Resumption, simulation: Simulation) -> None:
+        self._resumption = resumption
+        self._simulation = simulation
+
+    def read(self) -> Any:
+        raise self._resumption.refuse(self._simulation, "recorded data that went to a file during the run")
 
 
 def _until(samples: FloatArray, spec: RecordingSpec, step: int) -> FloatArray:

@@ -112,8 +112,10 @@ class Originals:
         restored = self.digests.get(key)
 
         def own() -> dict[str, tuple[Share | None, Share]]:
-            found = {name: (None, self.share(spec, name, narrow)) for name in columns_of(spec)}
-            found |= {n: (self.columns.get((spec.id, n), share), share) for n, (_, share) in found.items()}
+            found: dict[str, tuple[Share | None, Share]] = {}
+            for name in columns_of(spec):
+                share = self.share(spec, name, narrow)
+                found[name] = (self.columns.get((spec.id, name), share), share)
             values = self.values.get(key)
             for item, value in changeable(spec).items():
                 now = _share_of(spec, value)

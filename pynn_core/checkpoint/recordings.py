@@ -66,7 +66,9 @@ def restore_recordings(
     for k, (population, order) in enumerate(zip(simulation.populations, json.loads(tree["order"]), strict=True)):
         recorder = population.recorder
         before = [
-            (name, one.cells, one.spec.every_steps, one.target) for name, own in recorder._recordings.items() for one in own
+            (name, one.cells, one.spec.every_steps, one.target)
+            for name, own in recorder._recordings.items()
+            for one in own
         ]
         recorder._recordings = {
             name: [_Recording(cells[number], specs[number]) for number in numbers] for name, numbers in order.items()

@@ -64,7 +64,8 @@ class FileState:
                 return str(source.attrs.get("run", ""))
         except FileFormatError as error:
             raise CheckpointError(
-                f"'{path}', into which the simulation of the checkpoint '{checkpoint}' recorded, cannot be read: {error}"
+                f"'{path}', into which the simulation of the checkpoint '{checkpoint}' recorded, cannot be read: "
+                f"{error}"
             ) from error
 
     def _check_rows(self, path: Path, checkpoint: Any) -> None:
