@@ -271,7 +271,7 @@ class Script:
     def save_state(self, path: Any) -> None:
         """Write the whole state of the simulation, and all that is recorded, into an HDF5 file.
 
-        The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
+        Under MPI all ranks call this, and there is one file, from which any number of ranks can go on. The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
         the backend has no checkpoints.
         """
         self.simulation.save_state(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -411,7 +411,7 @@ class ReferenceSession:
         self._check_open()
         return snapshot(self)
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a snapshot of a session of the same network; this one has built it and not run."""
         from pyNN.reference.snapshots import restore
 
