@@ -271,8 +271,8 @@ class Script:
     def save_state(self, path: Any) -> None:
         """Write the whole state of the simulation, and all that is recorded, into an HDF5 file.
 
-        Under MPI all ranks call this, and there is one file, from which any number of ranks can go on. The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
-        the backend has no checkpoints.
+        The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
+        the backend has no checkpoints. Under MPI all ranks call this, and any number of ranks can go on from the file.
         """
         self.simulation.save_state(path)
 

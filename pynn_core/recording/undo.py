@@ -114,7 +114,7 @@ def roll_back(path: Path) -> bool:
         while at + _RECORD.size <= len(content):
             first, number = _RECORD.unpack_from(content, at)
             at += _RECORD.size
-            if at + number > len(content):
+            if first < 0 or not 0 <= number <= len(content) - at:
                 # The process was killed before it noted this, so that it has not changed it.
                 break
             records.append((first, content[at : at + number]))

@@ -144,7 +144,7 @@ def test_a_signal_that_reaches_one_rank_saves_and_ends_all(pynn: Run, tmp_path: 
         assert_same(streamed(tmp_path), whole)
 
 
-def test_sigusr1_to_mpirun_saves_and_goes_on(pynn: Run, tmp_path: Path, mpirun_command: list[str]) -> None:
+def test_sigusr1_saves_and_all_ranks_go_on(pynn: Run, tmp_path: Path) -> None:
     state = tmp_path / "state.h5"
     pynn(0, [], tmp_path / "all", "one")
     done = pynn(
