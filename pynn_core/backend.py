@@ -166,11 +166,13 @@ class RestorableSession(Session, Protocol):
     def snapshot(self) -> dict[str, Any]:
         """All that decides the future besides the network: arrays, texts, numbers and mappings of those, by name.
 
-        Cells and connections are in the order of the description, so that any number of threads can go on from it.
+        A value may also be a function that makes it later, of a pyNN.checkpoint.shares.Gathering, with which all MPI
+        ranks bring their shares together. Cells and connections are in the order of the description, so that any number
+        of threads and ranks can go on from it. Collective.
         """
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot of a session of the same network; this one has built it and not run."""
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a snapshot of a session of the same network; this one has built it and not run. Collective."""
 
 
 class Backend(Protocol):

@@ -19,6 +19,7 @@ from pyNN.checkpoint.keeper import Keeper, remember_signals
 from pyNN.connectors import FixedProbabilityConnector
 from pyNN.errors import CheckpointError, InvalidParameterValueError, InvalidTimeError, NotSetUpError
 from pyNN.lowering import steps_of
+from pyNN.parallel import default_communicator
 from pyNN.populations import cells_of
 from pyNN.profiling import Profile
 from pyNN.simulation import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY, DEFAULT_TIMESTEP
@@ -248,11 +249,16 @@ class Script:
 
     def resume(self, path: Any) -> None:
         """Have a script that is about to run from its beginning skip what was done before a checkpoint was written."""
-        from pyNN.checkpoint.container import read
+        from pyNN.checkpoint.container import open_checkpoint
         from pyNN.checkpoint.saving import require_checkpoints
 
         require_checkpoints(self.backend)
-        self.resumption = Resumption(Path(os.path.abspath(path)), read(path))
+        file = open_checkpoint(path, default_communicator())
+        try:
+            self.resumption = Resumption(Path(os.path.abspath(path)), file)
+        except BaseException:
+            file.close()
+            raise
 
     def check_resumed(self) -> None:
         """CheckpointError if the script is over and never came to the checkpoint."""
@@ -266,7 +272,7 @@ class Script:
         """Write the whole state of the simulation, and all that is recorded, into an HDF5 file.
 
         The file appears under its name only when it is whole. OSError if it cannot be written; CapabilityError where
-        the backend has no checkpoints.
+        the backend has no checkpoints. Under MPI all ranks call this, and any number of ranks can go on from the file.
         """
         self.simulation.save_state(path)
 

@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -213,6 +213,10 @@ class Simulation:
         if self.comm.size == 1:
             return np.arange(spec.size, dtype=np.int64)
         return self.backend.capabilities.placement(spec, self.settings, self.comm)
+
+    def own_cells(self, population: int) -> IntArray:
+        """Those of a population that is given by its number."""
+        return self.local_cells(self.network.populations[population])
 
     def read_cells(self, spec: PopulationSpec, name: str) -> FloatArray:
         """Present values of a state variable of all cells (collective)."""
@@ -428,18 +432,23 @@ class Simulation:
                         with self.phases.times.measure("run", "record connections"):
                             next_sample = self._sample_synapses(recorders)
                     if self.streams:
-                        with self.phases.times.measure("run", "write recorded data"):
+                        with self.phases.times.measure("run", "write recorded data"), self._writing:
                             self.streams.after_advance(session)
                     progress(self.time_of(self.current_step - start_step))
                     self.schedule.report(self.t)
                     if self._keeper is not None:
                         self._keeper.look(self)
                 if self.streams:
-                    with self.phases.times.measure("run", "write recorded data"):
+                    with self.phases.times.measure("run", "write recorded data"), self._writing:
                         self.streams.after_run(session)
         finally:
             self.timings["run"] += time.perf_counter() - start
             self.phases.steps += self.current_step - start_step
+
+    @property
+    def _writing(self) -> AbstractContextManager[None]:
+        """Each rank writes a file of its own; what one cannot write is an exception on all."""
+        return together(self.comm, "writing of recorded data")
 
     def _check_same_target(self, target_step: int) -> None:
         if self.comm.parts > 1:
@@ -513,7 +522,8 @@ class Simulation:
             self.resumption.skip(self, RESET)
             return
         self.journal.note(Event(RESET, self.current_step, 0, 0, 0))
-        self.streams.finish(annotations)
+        with self._writing:
+            self.streams.finish(annotations)
         for population in self.populations:
             population.recorder.finish_segment(dict(annotations or {}))
         for projection in self.projections:
@@ -534,7 +544,8 @@ class Simulation:
     def end(self) -> None:
         """Write the files that record(to_file=) asked for. Data stay available until the next setup()."""
         self.require_open()
-        self.streams.finish()
+        with self._writing:
+            self.streams.finish()
         for population in self.populations:
             population.recorder.write_pending_files()
         while self._files_at_end:
@@ -570,17 +581,20 @@ class Simulation:
             self.originals.forget(spec, name)
 
     def save_state(self, path: Any, in_run: bool = False) -> None:
-        """Write all that decides the future, and all that is recorded, into a file; `in_run`: a run does it."""
+        """Write all that decides the future, and all that is recorded, into a file; `in_run`: a run does it.
+
+        Under MPI all ranks call this. Rank 0 writes, and what fails on any rank is raised on all.
+        """
         from pyNN.checkpoint.container import write
         from pyNN.checkpoint.saving import simulation_tree
 
         self.require_open()
         if not self.is_skipping:
-            write(path, simulation_tree(self, in_run))
+            write(path, simulation_tree(self, in_run), self.comm)
 
     def restore_state(self, path: Any) -> None:
         """Go on from what save_state() wrote for the same network."""
-        from pyNN.checkpoint.container import read
+        from pyNN.checkpoint.container import opened
         from pyNN.checkpoint.saving import require_capability, restore_simulation
 
         self.require_open()
@@ -591,7 +605,8 @@ class Simulation:
             self.resumption.skip(self, RESTORE)
             return
         events, before = self.journal.events, self.current_step
-        restore_simulation(self, read(path), path)
+        with opened(path, self.comm) as tree:
+            restore_simulation(self, tree, path)
         self.journal.events = [*events, Event(RESTORE, before, self.current_step, self.current_step, 0)]
 
     @property

@@ -309,7 +309,8 @@ class CompiledSynapses(RuledSynapses):
         """The plan for what varies now."""
         varying = {name for name, value in (*self.columns.items(), *self.initial.items()) if np.ndim(value)}
         if RECEPTOR_TIME in self.rule.parameters:
-            times = [self.receptor_time(part) for part in self.parts]
+            # Of all targets, so that all MPI ranks have the same plan.
+            times = [self.time_constant(target) for target in self.targets]
             if any(np.ndim(time) for time in times) or len({float(t) for t in times if not np.ndim(t)}) > 1:
                 varying.add(RECEPTOR_TIME)
         varying_delay = bool(np.ndim(self.projection.delay_steps)) and self.fraction == 1.0

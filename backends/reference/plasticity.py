@@ -160,11 +160,18 @@ class RuledSynapses(ABC):
 
     def receptor_time(self, part: Part) -> float | FloatArray:
         """The time constant of the receptor (ms): one number, or one a connection; 0 where it has none."""
-        name = part.target.spec.model.receptors[self.spec.receptor].time_constant
-        if not name:
-            return 0.0
-        value = part.target.parameters[name]
+        value = self.time_constant(part.target)
         return value if np.ndim(value) == 0 else np.asarray(value)[part.post]
+
+    def time_constant(self, target: CellGroup) -> float | FloatArray:
+        """That of the receptor (ms) in the cells of a group: one number, or one a cell; 0 where it has none."""
+        name = target.spec.model.receptors[self.spec.receptor].time_constant
+        return target.parameters[name] if name else 0.0
+
+    @property
+    def targets(self) -> list[CellGroup]:
+        """The groups onto whose cells the projection goes, also if no connection onto them is on this MPI rank."""
+        return self.projection.targets or [part.target for part in self.parts]
 
     def values(self, part: Part) -> dict[str, float | FloatArray]:
         """All parameters of the rule for the connections of a part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,6 +95,8 @@ class ReferenceSession:
             if spec.model.coupling:
                 projection.couplings = make_couplings(projection, everything, all_groups)
             elif needs_rule(spec.model):
+                own = [all_groups[target.id] for target, _, _ in split_by_population(everything, spec.post)]
+                projection.targets = [group for group in own if isinstance(group, CellGroup)]
                 projection.synapses = self._engine.make_synapses(
                     projection, make_parts(projection, everything, all_groups, self._engine), self._settings.dt,
                     self.current_step, self._settings.rng_seed, self._settings.trial,
@@ -422,7 +424,7 @@ class ReferenceSession:
         self._check_open()
         return snapshot(self)
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a snapshot of a session of the same network; this one has built it and not run."""
         from pyNN.reference.snapshots import restore
 

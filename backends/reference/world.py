@@ -298,6 +298,8 @@ class Projection:
         """A pyNN.reference.plasticity.RuledSynapses where the synapse type has a rule; there are no routes then."""
         self.couplings: list[Any] = []
         """pyNN.reference.coupling.Coupling where the synapses are electrical."""
+        self.targets: list[CellGroup] = []
+        """The groups that its postsynaptic cells belong to."""
         self.changed = False
 
     @property
@@ -446,7 +448,7 @@ class StateRecording:
     def put_back(self, samples: FloatArray, first_step: int) -> None:
         """Have these samples, the first of which is of `first_step`, in the place of those that are there."""
         self._full, self._kept = [], 0
-        self.data = np.array(samples, dtype=float).reshape(-1, len(self.cells))
+        self.data = np.array(samples, dtype=float).reshape(len(samples), len(self.cells))
         self.count = len(self.data)
         self.start_step = first_step
 

@@ -11,18 +11,21 @@ import glob
 import hashlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from pyNN.checkpoint.shares import Gathering
 from pyNN.errors import FileFormatError, InternalError, MissingPackageError
+from pyNN.parallel import Communicator, SerialCommunicator, together
 
 Tree = dict[str, Any]
-"""Names -> Tree, array, str, int, float or bool."""
+"""Names -> Tree, array, str, int, float, bool, or a pyNN.checkpoint.shares.Later that makes one of these."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Goes up with every change of what a file holds; others are refused, as they cannot give the same future."""
 HEADER_BYTES = 512
 _MAGIC = b"pynn-core checkpoint\n"
@@ -45,18 +48,34 @@ def _h5py() -> Any:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write(path: str | os.PathLike[str], tree: Tree) -> int:
+def write(path: str | os.PathLike[str], tree: Tree, comm: Communicator | None = None) -> int:
     """Write a file and return its size in bytes; OSError leaves what was under that name before as it was.
 
-    The file gets its name only when it is whole and on the disk.
+    The file gets its name only when it is whole and on the disk. Under MPI all ranks call this, and rank 0 writes; the
+    other ranks get 0, and whatever exception there is on any rank.
     """
     _h5py()
-    target = Path(os.path.abspath(path))
+    gathering = Gathering(comm)
+    size = 0
+    if gathering.comm.rank != 0:
+        _take_part(tree, gathering)
+    else:
+        try:
+            size = _write_file(Path(os.path.abspath(path)), tree, gathering)
+        except Exception as error:
+            if gathering.is_over:
+                raise
+            gathering.failure = error
+    gathering.check("writing of a checkpoint")
+    return size
+
+
+def _write_file(target: Path, tree: Tree, gathering: Gathering) -> int:
     _remove_leftovers(target)
     temporary = target.with_name(f"{_part_prefix(target)}{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as raw:
-            _write_tree(raw, tree)
+            _write_tree(raw, tree, gathering)
             size = _write_header(raw)
             raw.flush()
             os.fsync(raw.fileno())
@@ -65,6 +84,15 @@ def write(path: str | os.PathLike[str], tree: Tree) -> int:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
     return size
+
+
+def _take_part(tree: Mapping[str, Any], gathering: Gathering) -> None:
+    """Do what a rank does that does not write."""
+    for value in tree.values():
+        if isinstance(value, Mapping):
+            _take_part(value, gathering)
+        elif callable(value):
+            value(gathering)
 
 
 def _part_prefix(target: Path) -> str:
@@ -150,34 +178,46 @@ class _Sink:
         return self._raw.tell()
 
 
-def _write_tree(raw: BinaryIO, tree: Tree) -> None:
+def _write_tree(raw: BinaryIO, tree: Tree, gathering: Gathering) -> None:
     h5py = _h5py()
     sink = _Sink(raw)
     try:
         with h5py.File(sink, "w", userblock_size=HEADER_BYTES, libver=("earliest", "v110")) as file:
-            _put(file, tree)
+            _put(file, tree, gathering, sink)
     finally:
-        if sink.error is not None:
+        if sink.error is not None and not gathering.is_over:
             raise sink.error
+    if gathering.failure is not None:
+        raise gathering.failure
 
 
-def _put(group: Any, tree: Mapping[str, Any]) -> None:
+def _put(group: Any, tree: Mapping[str, Any], gathering: Gathering, sink: _Sink) -> None:
+    """Write a tree into a group. What fails is told when all ranks meet next, which wait for that."""
     for name, value in tree.items():
+        if callable(value):
+            gathering.failure = gathering.failure or sink.error
+            value = value(gathering)
         if isinstance(value, Mapping):
-            _put(group.create_group(name, track_order=True), value)
-        elif isinstance(value, str):
-            group[name] = np.frombuffer(value.encode("utf-8"), dtype=np.uint8)
-            group[name].attrs["encoding"] = "utf-8"
-        elif isinstance(value, (bool, np.bool_)):
-            group.attrs[name] = np.bool_(value)
-        elif isinstance(value, (int, np.integer)):
-            group.attrs[name] = np.int64(value)
-        elif isinstance(value, (float, np.floating)):
-            group.attrs[name] = np.float64(value)
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
-            _put_array(group, name, value)
+            inner = gathering.attempt(lambda name=name: group.create_group(name, track_order=True))  # type: ignore[misc]
+            _put(inner, value, gathering, sink)
         else:
-            raise InternalError(f"'{name}': {type(value).__name__} is nothing that a checkpoint can hold.")
+            gathering.attempt(lambda name=name, value=value: _put_value(group, name, value))  # type: ignore[misc]
+
+
+def _put_value(group: Any, name: str, value: Any) -> None:
+    if isinstance(value, str):
+        group[name] = np.frombuffer(value.encode("utf-8"), dtype=np.uint8)
+        group[name].attrs["encoding"] = "utf-8"
+    elif isinstance(value, (bool, np.bool_)):
+        group.attrs[name] = np.bool_(value)
+    elif isinstance(value, (int, np.integer)):
+        group.attrs[name] = np.int64(value)
+    elif isinstance(value, (float, np.floating)):
+        group.attrs[name] = np.float64(value)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "iufb":
+        _put_array(group, name, value)
+    else:
+        raise InternalError(f"'{name}': {type(value).__name__} is nothing that a checkpoint can hold.")
 
 
 def _put_array(group: Any, name: str, value: np.ndarray[Any, Any]) -> None:
@@ -221,20 +261,124 @@ def _digest(raw: BinaryIO) -> tuple[int, str]:
 
 def read(path: str | os.PathLike[str]) -> Tree:
     """What a file holds; FileFormatError for one that is not whole, foreign, changed or of another version."""
-    h5py = _h5py()
+    with opened(path) as tree, _damage_named(path):
+        return tree.everything()
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], comm: Communicator | None = None) -> Iterator[StoredTree]:
+    """What a file holds, to be read piece by piece; FileFormatError as for `read`, under MPI on all ranks."""
+    file = open_checkpoint(path, comm)
     try:
-        raw = open(path, "rb")
-    except OSError as error:
-        raise FileFormatError(f"The checkpoint '{path}' cannot be opened: {error.strerror or error}.") from error
-    with raw:
+        yield file
+    finally:
+        file.close()
+
+
+def open_checkpoint(path: str | os.PathLike[str], comm: Communicator | None = None) -> StoredTree:
+    """Like `opened`, until close(). All ranks read; rank 0 looks whether the file is whole."""
+    comm = SerialCommunicator() if comm is None else comm
+    opening = _Opening(path)
+    try:
+        with together(comm, "opening of a checkpoint"):
+            opening.open(check=comm.rank == 0)
+        header = comm.broadcast(opening.header, "header of a checkpoint")
+        with together(comm, "opening of a checkpoint"):
+            if header != opening.header:
+                raise FileFormatError(
+                    f"On rank {comm.rank} of {comm.size} the checkpoint '{path}' is another file than on rank 0. All "
+                    "ranks must see the same folder."
+                )
+            return opening.tree()
+    except BaseException:
+        opening.close()
+        raise
+
+
+_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, MemoryError, UnicodeDecodeError)
+"""What HDF5 raises for a file that is not as it should be."""
+
+
+@contextmanager
+def _damage_named(path: Any) -> Iterator[None]:
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except (*_DAMAGE, KeyError) as error:
+        raise FileFormatError(f"The checkpoint '{path}' is damaged: {error}.") from error
+
+
+class _Opening:
+    """A file that is being opened."""
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+        self.raw: Any = None
+        self.file: Any = None
+        self.header = b""
+
+    def open(self, check: bool) -> None:
+        _h5py()
         try:
-            _check_header(raw, path)
-            with h5py.File(raw, "r") as file:
-                return _get(file, path)
-        except FileFormatError:
-            raise
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, UnicodeDecodeError) as error:
-            raise FileFormatError(f"The checkpoint '{path}' is damaged: {error}.") from error
+            self.raw = open(self.path, "rb")
+        except OSError as error:
+            raise FileFormatError(
+                f"The checkpoint '{self.path}' cannot be opened: {error.strerror or error}."
+            ) from error
+        with _damage_named(self.path):
+            if check:
+                _check_header(self.raw, self.path)
+            self.raw.seek(0)
+            self.header = self.raw.read(HEADER_BYTES)
+            self.raw.seek(0)
+
+    def tree(self) -> StoredTree:
+        with _damage_named(self.path):
+            self.file = _h5py().File(self.raw, "r")
+            return StoredTree(self.file, self.path, self.close)
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+        if self.raw is not None:
+            self.raw.close()
+
+
+class StoredTree(Mapping[str, Any]):
+    """A part of a file. Its own parts are read when they are asked for; FileFormatError if they are damaged."""
+
+    def __init__(self, group: Any, path: Any, close: Any = None) -> None:
+        self._group = group
+        self._path = path
+        self._close = close
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            known = name in self._group, name in self._group.attrs
+        except _DAMAGE as error:
+            raise FileFormatError(f"The checkpoint '{self._path}' is damaged: {error}.") from error
+        if not any(known):
+            raise KeyError(name)
+        with _damage_named(self._path):
+            if known[1]:
+                return _attribute(self._group.attrs[name], name, self._path)
+            return _member(self._group, name, self._path)
+
+    def __iter__(self) -> Iterator[str]:
+        with _damage_named(self._path):
+            return iter([*self._group.attrs, *self._group])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def everything(self) -> Tree:
+        """All of it, read."""
+        return {name: value.everything() if isinstance(value, StoredTree) else value for name, value in self.items()}
+
+    def close(self) -> None:
+        if self._close is not None:
+            self._close()
 
 
 def _check_header(raw: BinaryIO, path: Any) -> None:
@@ -277,20 +421,16 @@ def _number(fields: Mapping[str, str], name: str, path: Any) -> int:
     return int(text)
 
 
-def _get(group: Any, path: Any) -> Tree:
+def _member(group: Any, name: str, path: Any) -> Any:
     h5py = _h5py()
-    tree: Tree = {name: _attribute(value, name, path) for name, value in group.attrs.items()}
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise FileFormatError(f"The checkpoint '{path}' refers to something outside itself ('{name}').")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            tree[name] = _get(item, path)
-        elif isinstance(item, h5py.Dataset):
-            tree[name] = _dataset(item, path)
-        else:
-            raise FileFormatError(f"The checkpoint '{path}' holds something unknown ('{name}').")
-    return tree
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise FileFormatError(f"The checkpoint '{path}' refers to something outside itself ('{name}').")
+    item = group[name]
+    if isinstance(item, h5py.Group):
+        return StoredTree(item, path)
+    if isinstance(item, h5py.Dataset):
+        return _dataset(item, path)
+    raise FileFormatError(f"The checkpoint '{path}' holds something unknown ('{name}').")
 
 
 def _attribute(value: Any, name: str, path: Any) -> Any:

@@ -7,7 +7,8 @@ threads or processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -77,27 +78,72 @@ def _summed(pairs: Words, values: Words | None) -> tuple[int, int]:
     return sums[0], sums[1]
 
 
-def table_digests(table: ConnectionTable, names: list[str], narrow: bool) -> dict[str, str]:
-    """Digest by name of "connections" (who connects to whom), "delay" and columns; `narrow`: weights are float32."""
+@dataclass(frozen=True)
+class Share:
+    """What one MPI rank says of a column of a projection."""
+
+    size: int
+    """Its connections."""
+    scalar: Any = None
+    """The value that all of them have; None: they differ, and the sums tell them apart."""
+    sums: tuple[int, int] = (0, 0)
+
+
+def table_shares(table: ConnectionTable, names: list[str], narrow: bool) -> dict[str, Share]:
+    """Share by name of "connections" (who connects to whom), "delay" and columns; `narrow`: weights are float32."""
     pre, post = table.pre, table.post
     found = {}
     for name in names:
         if name == "connections":
-            found[name] = _column_digest(pre, post, None)
+            found[name] = Share(len(pre), None, _sums(pre, post, None))
             continue
         column: Any = table.delay_steps if name == "delay" else table.columns[name]
         if np.ndim(column) and narrow and name == "weight":
             column = np.asarray(column, dtype=np.float32)
-        found[name] = value_digest(column) if not np.ndim(column) else _column_digest(pre, post, column)
+        found[name] = column_share(pre, post, column)
     return found
 
 
-def _column_digest(pre: NDArray[Any], post: NDArray[Any], column: NDArray[Any] | None) -> str:
+def column_share(pre: NDArray[Any], post: NDArray[Any], column: Any) -> Share:
+    """Of one value a connection, or one for all."""
+    if not np.ndim(column):
+        return Share(len(pre), column)
+    return Share(len(pre), None, _sums(pre, post, np.asarray(column)))
+
+
+def in_sums(share: Share, pre: NDArray[Any], post: NDArray[Any]) -> Share:
+    """The same with sums, for ranks that do not all have the same number."""
+    if share.scalar is None:
+        return share
+    return Share(share.size, None, _sums(pre, post, np.broadcast_to(np.asarray(share.scalar), (len(pre),))))
+
+
+def is_one_number(shares: Sequence[Share]) -> bool | None:
+    """Whether all connections of all ranks have the same value; None: some ranks must say so `in_sums` first."""
+    filled = [share for share in shares if share.size] or list(shares[:1])
+    alike = [share.scalar is not None for share in filled]
+    if not any(alike):
+        return False
+    if all(alike) and len({value_digest(share.scalar) for share in filled}) == 1:
+        return True
+    return None
+
+
+def joined_digest(shares: Sequence[Share]) -> str:
+    """Of the shares of all ranks: it does not depend on how many there are."""
+    filled = [share for share in shares if share.size] or list(shares[:1])
+    if filled[0].scalar is not None:
+        return value_digest(filled[0].scalar)
+    first, second = (sum(share.sums[k] for share in filled) % (1 << 64) for k in (0, 1))
+    return f"c{sum(share.size for share in filled)}-{first:016x}{second:016x}"
+
+
+def _sums(pre: NDArray[Any], post: NDArray[Any], column: NDArray[Any] | None) -> tuple[int, int]:
     first = second = 0
     for pairs, values in _pieces(pre, post, column):
         a, b = _summed(pairs, values)
         first, second = (first + a) % (1 << 64), (second + b) % (1 << 64)
-    return f"c{len(pre)}-{first:016x}{second:016x}"
+    return first, second
 
 
 def _pieces(

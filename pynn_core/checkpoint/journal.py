@@ -18,7 +18,7 @@ from pyNN.backend import Spikes
 from pyNN.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from pyNN.checkpoint.container import Tree
+    from pyNN.checkpoint.container import StoredTree, Tree
     from pyNN.recording.columns import SegmentData
     from pyNN.simulation import Simulation
     from pyNN.specs import FloatArray, RecordingSpec
@@ -91,7 +91,7 @@ class Journal:
             }  # fmt: skip
         return tree
 
-    def restore(self, tree: Tree) -> None:
+    def restore(self, tree: Mapping[str, Any]) -> None:
         """Go on with the events of a checkpoint."""
         self.events = _events(tree)
 
@@ -117,14 +117,17 @@ def _state_of(callback: Any) -> str:
 class Resumption:
     """A script on its way to where a checkpoint was written."""
 
-    def __init__(self, path: Path, tree: Tree) -> None:
+    def __init__(self, path: Path, tree: StoredTree) -> None:
         self.path = path
         self.tree = tree
+        """Open until the state has been put in."""
         script = tree["script"]
         self.setup = int(script["setup"])
         self._events = _events(script)
         self._next = 0
-        self._running: Mapping[str, Any] | None = script.get("running")
+        running = script.get("running")
+        self._running: Mapping[str, Any] | None = None if running is None else running.everything()
+        self._step = int(tree["clock"]["step"])
         self.is_done = False
         self._is_incomplete = False
         """Whether data of runs before a reset() were cleared before the checkpoint was written."""
@@ -142,7 +145,7 @@ class Resumption:
     @property
     def step(self) -> int:
         """That of the checkpoint."""
-        return int(self.tree["clock"]["step"])
+        return self._step
 
     def arrive(self, simulation: Simulation) -> None:
         """Put the state in if everything before it has been skipped and no run was going on."""
@@ -154,9 +157,11 @@ class Resumption:
 
         # Functions of the script that are not called again may have changed parameters.
         all_again = not any(event.calls for event in self._events) and not self._calls
-        tree, self.tree = self.tree, {}
         self.is_done = True
-        restore_simulation(simulation, tree, self.path, resuming=all_again)
+        try:
+            restore_simulation(simulation, self.tree, self.path, resuming=all_again)
+        finally:
+            self.tree.close()
 
     @property
     def _calls(self) -> int:
@@ -248,6 +253,8 @@ class Resumption:
 
     def collect(self, simulation: Simulation, spec: RecordingSpec) -> Spikes | FloatArray:
         """What a recording held at the present, skipped time, as far as the checkpoint still has it."""
+        if spec in simulation.streams:
+            raise self.refuse(simulation, f"recorded data ('{spec.variable}') that went to a file during the run")
         if int(self.tree["clock"]["segment"]) == simulation.segment_index:
             found = self._running_data(simulation, spec)
         else:
@@ -264,15 +271,16 @@ class Resumption:
             or int(own["start_step"]) != spec.start_step
             or own["variable"] != spec.variable
             or int(own["population"]) != spec.population
-            or not np.array_equal(own["cells"], spec.cells)
+            or not np.isin(spec.cells, own["cells"]).all()
         ):
             return None
         data = self.tree["session"]["recordings"][str(spec.id)]
         now = simulation.current_step
         if spec.variable == "spikes":
-            keep = data["steps"] <= now
-            return Spikes(data["steps"][keep], data["cells"][keep])
-        return _until(data["samples"], spec, now)
+            steps, cells = data["steps"], data["cells"]
+            keep = (steps <= now) & np.isin(cells, spec.cells)
+            return Spikes(steps[keep], cells[keep])
+        return _until(data["samples"][:, np.isin(data["cells"], spec.cells)], spec, now)
 
     def _finished_data(self, simulation: Simulation, spec: RecordingSpec) -> Spikes | FloatArray | None:
         """From a segment that a reset() ended before the checkpoint."""
@@ -288,8 +296,8 @@ class Resumption:
                 return Spikes(steps[keep], trains.channels[trains.rows[keep]])
         for trace in segment.traces:
             same = trace.variable == spec.variable and trace.start_step == spec.start_step
-            if same and np.array_equal(trace.channels, spec.cells):
-                return _until(trace.values, spec, now)
+            if same and np.isin(spec.cells, trace.channels).all():
+                return _until(trace.values[:, np.isin(trace.channels, spec.cells)], spec, now)
         return None
 
     def _segment(self, simulation: Simulation, population: int) -> SegmentData | None:
@@ -301,13 +309,33 @@ class Resumption:
 
     def finish_segments(self, simulation: Simulation) -> None:
         """What reset() does with recorded data, in the part of a script that is skipped."""
+        from pyNN.recording.recorder import _Stored
+
         for population in simulation.populations:
             if population.recorder._has_advanced():
                 segment = self._segment(simulation, population.id)
                 if segment is None:
                     self._is_incomplete = True
                 else:
+                    here = simulation.local_cells(simulation.network.populations[population.id])
+                    segment = segment.select(None, here)
+                    segment.stored = [
+                        _Stored(one.spec, _InFile(self, simulation))
+                        for one in population.recorder._all()
+                        if one.target is not None
+                    ]
                     population.recorder._earlier.append(segment)
+
+
+class _InFile:
+    """Data that went to a file, which is brought back with the state and not before."""
+
+    def __init__(self, resumption: Resumption, simulation: Simulation) -> None:
+        self._resumption = resumption
+        self._simulation = simulation
+
+    def read(self) -> Any:
+        raise self._resumption.refuse(self._simulation, "recorded data that went to a file during the run")
 
 
 def _until(samples: FloatArray, spec: RecordingSpec, step: int) -> FloatArray:

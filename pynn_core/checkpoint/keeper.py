@@ -58,36 +58,47 @@ class Keeper:
         self._pending.append(signal.Signals(number).name)
 
     def look(self, simulation: Simulation) -> None:
-        """Write if it is time to; called between two steps."""
-        if self._pending:
-            self._answer(simulation)
-        elif time.monotonic() - self._last >= self.every:
+        """Write if it is time to on any rank; called between two steps, on all ranks."""
+        stop, go_on, is_due = self._agreed(simulation)
+        if stop or go_on:
+            self._answer(simulation, stop)
+        elif is_due:
             self._write(simulation)
 
     def finish(self, simulation: Simulation) -> None:
         """The run is over."""
-        if self._pending:
-            self._answer(simulation)
+        stop, go_on, _ = self._agreed(simulation)
+        if stop or go_on:
+            self._answer(simulation, stop)
         else:
             self._write(simulation)
 
-    def _answer(self, simulation: Simulation) -> None:
+    def _agreed(self, simulation: Simulation) -> tuple[bool, bool, bool]:
+        """Whether a signal to stop, or another, has reached any rank, and whether it is time for a checkpoint."""
         names = list(self._pending)
-        self._pending.clear()
+        del self._pending[: len(names)]
+        own = [_STOP in names, _GO_ON in names, time.monotonic() - self._last >= self.every]
+        if simulation.comm.parts > 1:
+            own = [bool(one) for one in simulation.comm.largest(own, "look for signals")]
+        return own[0], own[1], own[2]
+
+    def _answer(self, simulation: Simulation, stop: bool) -> None:
         written = self._write(simulation)
-        if _STOP not in names:
-            if written:
+        speaks = simulation.comm.rank == 0
+        if not stop:
+            if written and speaks:
                 print(f"{_GO_ON}: the state at {simulation.t:g} ms is saved in {self.path}.", file=sys.stderr)
             return
         if written:
             text = f"Stopped by {_STOP} at {simulation.t:g} ms; the state is saved in {self.path}."
         else:
             text = f"Stopped by {_STOP} at {simulation.t:g} ms; the state of now could not be saved."
-        print(
-            f"{text} Go on with: pynn run SCRIPT {simulation.backend.name} --resume {self.path}",
-            file=sys.stderr,
-            flush=True,
-        )
+        if speaks:
+            print(
+                f"{text} Go on with: pynn run SCRIPT {simulation.backend.name} --resume {self.path}",
+                file=sys.stderr,
+                flush=True,
+            )
         raise SystemExit(128 + signal.SIGTERM)
 
     def _write(self, simulation: Simulation) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from pyNN.checkpoint.description import change, changeable, columns_of, fixed_facts, value_digest
+from pyNN.checkpoint.description import change, changeable, columns_of, fixed_facts
 from pyNN.checkpoint.originals import ABSENT, Part, parts
-from pyNN.checkpoint.recordings import recordings_tree, restore_recordings
+from pyNN.checkpoint.recordings import recorded_projections, recordings_tree, restore_recordings, segments_in_files
+from pyNN.checkpoint.shares import Gathering, chosen, is_shared, order_of, ordered, own_places
 from pyNN.errors import CapabilityError, CheckpointError, FileFormatError, PyNNError
+from pyNN.parallel import together
 from pyNN.specs import CurrentSpec, ProjectionSpec, Ragged
 
 if TYPE_CHECKING:
     from pyNN.backend import Backend, RestorableBackend, RestorableSession
     from pyNN.checkpoint.container import Tree
+    from pyNN.recording.stream import StoredStreams
     from pyNN.simulation import Simulation
 
 FEATURE = "save_state, restore_state, run(checkpoint=)"
@@ -47,22 +50,24 @@ def require_checkpoints(backend: Backend) -> None:
 def require_capability(simulation: Simulation) -> None:
     """CapabilityError where the backend, or this way of running it, has no checkpoints."""
     require_checkpoints(simulation.backend)
-    if simulation.comm.size > 1:
+    if simulation.comm.parts < simulation.comm.size:
         raise CapabilityError(
-            f"A simulation on {simulation.comm.size} processes cannot be saved yet; one on any number of threads can."
+            "A dry run (num_processes=, rank=) has no state to save: nobody simulates the cells of the other ranks. "
+            "Leave num_processes away, or start the script with mpirun."
         )
 
 
 def simulation_tree(simulation: Simulation, in_run: bool = False) -> Tree:
-    """Everything that decides the future of a simulation, and everything recorded."""
+    """Everything that decides the future of a simulation, and everything recorded. Collective.
+
+    What is large is a pyNN.checkpoint.shares.Later.
+    """
     require_capability(simulation)
-    if simulation.streams:
-        raise CapabilityError(
-            "Recordings that go to an .h5 file while the simulation runs have no place in a checkpoint yet. Leave "
-            "to_file= away, or name a file that end() writes, such as one that ends in .nix or .pkl."
-        )
     session = cast("RestorableSession", simulation.session)
+    streams = simulation.streams.snapshot(session, segments_in_files(simulation))
     settings = simulation.settings
+    with together(simulation.comm, "state of callbacks"):
+        script = simulation.journal.tree(in_run)
     description, changed = _description(simulation)
     return {
         "about": {
@@ -75,42 +80,61 @@ def simulation_tree(simulation: Simulation, in_run: bool = False) -> Tree:
             "next_recording": simulation._next_recording,
         },
         "settings": {"dt": settings.dt, "rng_seed": str(settings.rng_seed), "narrow_weights": _narrow(simulation)},
-        "script": simulation.journal.tree(in_run),
+        "script": script,
         "network": {"description": description, "changed": changed},
         "recordings": recordings_tree(simulation),
+        "streams": streams,
         "session": session.snapshot(),
     }  # fmt: skip
 
 
 def _description(simulation: Simulation) -> tuple[str, Tree]:
     """The network in digests (of the beginning, of now), and the values that are not those of the beginning."""
-    originals, narrow = simulation.originals, _narrow(simulation)
+    originals, narrow, gathering = simulation.originals, _narrow(simulation), Gathering(simulation.comm)
     found: list[dict[str, Any]] = []
     changed: Tree = {}
-
-    def note(kind: str, spec: Part, item: str, value: Any) -> None:
-        entry = {"kind": kind, "id": spec.id, "item": item, "value": _value_tree(value)}
-        changed[str(len(changed))] = entry
-
     for kind, spec in parts(simulation.network):
-        items: dict[str, list[str]] = {}
-        for item, value in changeable(spec).items():
-            now = value_digest(value)
-            first = originals.original(kind, spec, item, now)
-            items[item] = [first, now]
+        items = originals.items(kind, spec, narrow, gathering)
+        for item, (first, now) in items.items():
             if first != now:
-                note(kind, spec, item, value)
-        if isinstance(spec, ProjectionSpec):
-            for name in columns_of(spec):
-                now = originals.digest(spec, name, narrow)
-                first = originals.columns.get((spec.id, name), now)
-                items[name] = [first, now]
-                if first != now and spec.table is not None:
-                    column = spec.table.delay_steps if name == "delay" else spec.table.columns[name]
-                    note(kind, spec, name, column)
+                changed[str(len(changed))] = {
+                    "kind": kind, "id": spec.id, "item": item, "value": _changed_value(spec, item)
+                }  # fmt: skip
         label = getattr(spec, "label", f"{spec.model.name} {spec.id}")
         found.append({"kind": kind, "id": spec.id, "label": label, "facts": fixed_facts(spec), "items": items})
     return json.dumps(found), changed
+
+
+def _present_value(spec: Part, item: str) -> Any:
+    values = changeable(spec)
+    if item in values or not isinstance(spec, ProjectionSpec) or spec.table is None:
+        return values[item]
+    return spec.table.delay_steps if item == "delay" else spec.table.columns[item]
+
+
+def _changed_value(spec: Part, item: str) -> Any:
+    if not isinstance(spec, ProjectionSpec):
+        return _value_tree(_present_value(spec, item))
+
+    def value(gathering: Gathering) -> Any:
+        """One number, or one for each connection of all ranks."""
+        shared = is_shared(gathering.comm, spec)
+
+        def own() -> tuple[Any, Any]:
+            table, column = spec.table, _present_value(spec, item)
+            return column, np.zeros(0) if table is None or not shared else table.post
+
+        def join(pieces: list[tuple[Any, Any]]) -> Any:
+            pieces = pieces if shared else pieces[:1]
+            columns = [column for column, post in pieces if len(post)] or [pieces[0][0]]
+            if not any(np.ndim(column) for column in columns) and len({float(column) for column in columns}) == 1:
+                return _value_tree(columns[0])
+            wide = [np.broadcast_to(np.asarray(c), (len(post),)) if shared else c for c, post in pieces]
+            return _value_tree(ordered(wide, order_of([post for _, post in pieces])))
+
+        return gathering.joined(own, join, f"saving of {_in_words(item)} of {spec.label}")
+
+    return value
 
 
 def _value_tree(value: Any) -> Any:
@@ -121,7 +145,7 @@ def _value_tree(value: Any) -> Any:
 
 
 def _value(tree: Any) -> Any:
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         return Ragged(np.array(tree["values"]), np.array(tree["offsets"]))
     return np.array(tree) if isinstance(tree, np.ndarray) else tree
 
@@ -129,7 +153,7 @@ def _value(tree: Any) -> Any:
 # --- restoring -------------------------------------------------------------------------------------------------------
 
 
-def restore_simulation(simulation: Simulation, tree: Tree, path: Any, resuming: bool = False) -> None:
+def restore_simulation(simulation: Simulation, tree: Mapping[str, Any], path: Any, resuming: bool = False) -> None:
     """Let a simulation go on from a tree; CheckpointError, with nothing changed, if it is of another network.
 
     `resuming`: the script has made its changes since the beginning again, and they must be those of the file.
@@ -141,7 +165,9 @@ def restore_simulation(simulation: Simulation, tree: Tree, path: Any, resuming: 
         _check_network(simulation, saved, path, resuming)
         backend = cast("RestorableBackend", simulation.backend)
         backend.check_snapshot(simulation.network, simulation.settings, tree["session"])
-        _restore(simulation, tree, saved, list(_changes(simulation, tree, saved, path)))
+        streams = simulation.streams.checked(tree["streams"], path)
+        changes = list(_changes(simulation, tree, saved, path))
+        _restore(simulation, tree, saved, changes, streams)
     except PyNNError:
         raise
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
@@ -150,7 +176,7 @@ def restore_simulation(simulation: Simulation, tree: Tree, path: Any, resuming: 
         ) from error
 
 
-def _check_settings(simulation: Simulation, tree: Tree, path: Any) -> None:
+def _check_settings(simulation: Simulation, tree: Mapping[str, Any], path: Any) -> None:
     settings, saved = simulation.settings, tree["settings"]
     wrong = []
     if saved["dt"] != settings.dt:
@@ -178,17 +204,18 @@ def _check_network(simulation: Simulation, saved: list[dict[str, Any]], path: An
 
 
 def _differences(simulation: Simulation, saved: list[dict[str, Any]], resuming: bool) -> Iterator[str]:
-    here = {(kind, spec.id): spec for kind, spec in parts(simulation.network)}
+    here = {(kind, spec.id): (kind, spec) for kind, spec in parts(simulation.network)}
     there = {(entry["kind"], entry["id"]): entry for entry in saved}
     for key, entry in there.items():
         if key not in here:
             yield f"the {_named(entry)} is not there (it must exist before the state is restored)"
-    for (kind, number), spec in here.items():
+    gathering = Gathering(simulation.comm)
+    for (_, number), (kind, spec) in here.items():
         if (kind, number) not in there:
             label = getattr(spec, "label", spec.model.name)
             yield f"the {kind} '{label}' is not in the checkpoint"
             continue
-        yield from _part_differences(simulation, kind, spec, there[kind, number], resuming)
+        yield from _part_differences(simulation, kind, spec, there[kind, number], resuming, gathering)
 
 
 def _named(entry: dict[str, Any]) -> str:
@@ -196,7 +223,7 @@ def _named(entry: dict[str, Any]) -> str:
 
 
 def _part_differences(
-    simulation: Simulation, kind: str, spec: Part, entry: dict[str, Any], resuming: bool
+    simulation: Simulation, kind: str, spec: Part, entry: dict[str, Any], resuming: bool, gathering: Gathering
 ) -> Iterator[str]:
     is_comparable = True
     for name, value in fixed_facts(spec).items():
@@ -207,17 +234,10 @@ def _part_differences(
             yield f"{name} of the {_named(entry)}{plain}"
     if not is_comparable:
         return
-    originals, narrow = simulation.originals, _narrow(simulation)
-    items: dict[str, Any] = {item: value_digest(value) for item, value in changeable(spec).items()}
-    first = {item: originals.original(kind, spec, item, digest) for item, digest in items.items()}
-    if isinstance(spec, ProjectionSpec):
-        for name in columns_of(spec):
-            items[name] = originals.digest(spec, name, narrow)
-            first[name] = originals.columns.get((spec.id, name), items[name])
+    items = simulation.originals.items(kind, spec, _narrow(simulation), gathering)
     for item in {**entry["items"], **items}:
         old = entry["items"].get(item, [ABSENT, ABSENT])
-        now = items.get(item, ABSENT)
-        begun = first.get(item, ABSENT)
+        begun, now = items.get(item, (ABSENT, ABSENT))
         if now not in old and (resuming or begun != old[0]):
             yield f"{_in_words(item)} of the {_named(entry)}{_numbers(item, old[0], now)}"
 
@@ -235,29 +255,28 @@ def _numbers(item: str, old: str, now: str) -> str:
 
 
 def _changes(
-    simulation: Simulation, tree: Tree, saved: list[dict[str, Any]], path: Any
+    simulation: Simulation, tree: Mapping[str, Any], saved: list[dict[str, Any]], path: Any
 ) -> Iterator[tuple[Part, str, Any]]:
     """(part, what of it, value) of all that has to change for the network to be as it was when it was saved."""
     specs = {(kind, spec.id): spec for kind, spec in parts(simulation.network)}
-    originals, narrow = simulation.originals, _narrow(simulation)
+    originals, narrow, gathering = simulation.originals, _narrow(simulation), Gathering(simulation.comm)
     originals.keep(simulation.network)
-    stored = {(e["kind"], int(e["id"]), e["item"]): e["value"] for e in tree["network"]["changed"].values()}
+    stored = {(e["kind"], int(e["id"]), e["item"]): e for e in tree["network"]["changed"].values()}
     for entry in saved:
         key = (entry["kind"], int(entry["id"]))
         spec = specs[key]
-        present, first = changeable(spec), originals.values[key]
-        for item, (_, wanted) in entry["items"].items():
-            if item in present:
-                now = value_digest(present[item])
-            else:
-                is_column = isinstance(spec, ProjectionSpec) and item in columns_of(spec)
-                now = originals.digest(cast(ProjectionSpec, spec), item, narrow) if is_column else ABSENT
-            if now == wanted:
-                continue
+        present = originals.items(entry["kind"], spec, narrow, gathering)
+        wanted = {item: digests[1] for item, digests in entry["items"].items()}
+        different = [item for item, digest in wanted.items() if present.get(item, (ABSENT, ABSENT))[1] != digest]
+        if not different:
+            continue
+        places = own_places(simulation.comm, spec) if isinstance(spec, ProjectionSpec) else None
+        for item in different:
             if (*key, item) in stored:
-                yield spec, item, _value(stored[(*key, item)])
-            elif item in first and value_digest(first[item]) == wanted:
-                yield spec, item, first[item]
+                value = _value(stored[(*key, item)]["value"])
+                yield spec, item, chosen(value, places)
+            elif originals.digest_of_first(entry["kind"], spec, item, gathering) == wanted[item]:
+                yield spec, item, originals.values[key][item]
             else:
                 raise CheckpointError(
                     f"{_in_words(item)} of the {_named(entry)} changed after the checkpoint '{path}' was written, and "
@@ -266,9 +285,14 @@ def _changes(
 
 
 def _restore(
-    simulation: Simulation, tree: Tree, saved: list[dict[str, Any]], changes: list[tuple[Part, str, Any]]
+    simulation: Simulation,
+    tree: Mapping[str, Any],
+    saved: list[dict[str, Any]],
+    changes: list[tuple[Part, str, Any]],
+    streams: StoredStreams | None,
 ) -> None:
     specs = {(kind, spec.id): spec for kind, spec in parts(simulation.network)}
+    simulation.streams.forget()
     simulation.drop_session()
     originals = simulation.originals
     for changed, item, value in changes:
@@ -279,27 +303,34 @@ def _restore(
         if isinstance(spec, ProjectionSpec):
             for state in [n for n in spec.initial_values if f"initial value {n}" not in entry["items"]]:
                 del spec.initial_values[state]
-            for name in columns_of(spec):
-                originals.present[spec.id, name] = entry["items"][name][1]
-                originals.columns[spec.id, name] = entry["items"][name][0]
         originals.digests[key] = {item: digests[0] for item, digests in entry["items"].items()}
     clock = tree["clock"]
     simulation.settings = replace(simulation.settings, trial=int(clock["trial"]))
     simulation.segment_index = int(clock["segment"])
     simulation._draws = int(clock["draws"])
     simulation._next_recording = int(clock["next_recording"])
-    additional = restore_recordings(simulation, tree["recordings"])
+    if streams is not None:
+        streams.restore()
+    with together(simulation.comm, "reading of a checkpoint"):
+        recorded = recorded_projections(tree["recordings"])
+    places = {k: own_places(simulation.comm, simulation.network.projections[k]) for k in recorded}
+    with together(simulation.comm, "reading of recordings from a checkpoint"):
+        additional = restore_recordings(simulation, tree["recordings"], places, streams)
     simulation.drop_session()
     session = cast("RestorableSession", simulation.session)
     session.restore(tree["session"])
     simulation.current_step = int(clock["step"])
     simulation.journal.restore(tree["script"])
-    for population, name, cells, every in additional:
+    if streams is not None:
+        simulation.streams.go_on(streams, simulation.current_step)
+    for population, name, cells, every, target in additional:
         population.recorder._recordings.setdefault(name, [])
-        population.recorder._begin(name, cells, every, None)
+        population.recorder._begin(name, cells, every, target)
 
 
 def _change(simulation: Simulation, spec: Part, item: str, value: Any) -> None:
+    if isinstance(spec, ProjectionSpec):
+        simulation.originals.forget(spec, item)
     table = spec.table if isinstance(spec, ProjectionSpec) else None
     if table is None or item not in columns_of(cast(ProjectionSpec, spec)):
         change(spec, item, value)

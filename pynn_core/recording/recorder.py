@@ -117,13 +117,19 @@ class _Recording:
     """The file into which it goes during the run."""
 
 
+class StoredColumn(Protocol):
+    """Data that have to be read first, such as pyNN.recording.stream_reader.StoredPart."""
+
+    def read(self) -> Any: ...
+
+
 @dataclass
 class _Stored:
     """The data of a recording of an earlier run that are in a file."""
 
     spec: RecordingSpec
     """As it was in that run."""
-    part: StoredPart
+    part: StoredColumn
 
 
 @dataclass

@@ -9,6 +9,7 @@ while the file is still untouched.
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import shutil
@@ -24,12 +25,14 @@ import numpy as np
 
 from pyNN.backend import Session, Spikes, StreamingSession
 from pyNN.errors import FileFormatError, RecordingFileError
-from pyNN.parallel import Communicator
+from pyNN.parallel import Communicator, together
 from pyNN.recording import stream_layout as layout
 from pyNN.recording import stream_reader
 from pyNN.recording.columns import time_of
 from pyNN.recording.files import to_literal
-from pyNN.specs import FloatArray, RecordingSpec
+from pyNN.recording.stream_state import FileState, Restoring, new_run, set_aside
+from pyNN.recording.undo import UndoableFile, notes_of, roll_back
+from pyNN.specs import FloatArray, IntArray, RecordingSpec
 
 logger = logging.getLogger("PyNN")
 
@@ -38,9 +41,6 @@ BUFFER_SAMPLES = 1 << 21
 WRITE_SECONDS = 0.5
 _AFFORDABLE = 20.0
 """A run that ends writes if the last write is this many times its own duration ago."""
-_CHUNK_NUMBERS = 1 << 15
-_WIDEST_CHUNK = 4096
-_SPIKE_CHUNK = 1 << 14
 _CACHE_BYTES = 8 << 20
 _SLACK_BYTES = 1 << 20
 
@@ -80,6 +80,9 @@ class StreamingContext(Protocol):
 
     @property
     def comm(self) -> Communicator: ...
+
+    def own_cells(self, population: int) -> IntArray:
+        """Indices of the cells of a population that are on this MPI rank, ascending."""
 
 
 @dataclass(eq=False)
@@ -137,6 +140,12 @@ class StreamFile:
         self._title = title
         self._created = False
         self.until_step = 0
+        self.run = ""
+        """What tells the file from one of the same name that another simulation has written."""
+        self.rows: dict[str, int] = {}
+        """Samples or spikes of each part, by its group."""
+        self.stops: dict[str, int] = {}
+        """The last step of each segment, by its group."""
 
     def write(self, parts: list[Part], step: int, notes: Mapping[str, Mapping[str, Any]]) -> None:
         """Append what waits in `parts`, which is everything up to `step`; `notes` are annotations by group.
@@ -153,7 +162,24 @@ class StreamFile:
         for part in parts:
             part.written += part.waiting_number
             part.waiting.clear()
+            self.rows[part.group] = part.written
+            self.stops[part.segment_group] = step
         self.until_step = step
+
+    def sync(self) -> None:
+        """Have on the disk what has been written."""
+        if self._created:
+            with open(self.path, "rb") as raw:
+                os.fsync(raw.fileno())
+
+    def state(self) -> dict[str, Any]:
+        """How far the file goes, as plain data."""
+        return {"run": self.run, "rows": self.rows, "stops": self.stops, "until": self.until_step}
+
+    def go_on(self, run: str, rows: dict[str, int], stops: dict[str, int], until_step: int) -> None:
+        """Append to a file that is there."""
+        self.run, self.rows, self.stops, self.until_step = run, rows, stops, until_step
+        self._created = bool(run)
 
     def _fail(self, error: Exception, step: int) -> None:
         reason = getattr(error, "strerror", None) or str(error)
@@ -168,9 +194,11 @@ class StreamFile:
         # Whoever reads a file of the same name from an earlier simulation keeps that.
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
+        notes_of(self.path).unlink(missing_ok=True)
+        self.run = new_run()
         with layout.h5py().File(self.path, "w", libver=layout.LIBRARY, locking=False) as target:
             target.attrs.update({"format": layout.FORMAT, "version": layout.VERSION, "dt": self._dt})
-            target.attrs["simulator"] = self._title
+            target.attrs.update({"simulator": self._title, "run": self.run})
         self._created = True
 
     def _reserve(self, number: int) -> None:
@@ -192,21 +220,30 @@ class StreamFile:
             os.close(descriptor)
 
     def _append(self, parts: list[Part], step: int, notes: Mapping[str, Mapping[str, Any]]) -> None:
-        package = layout.h5py()
-        with package.File(
-            self.path, "r+", libver=layout.LIBRARY, locking=False, rdcc_nbytes=_CACHE_BYTES
-        ) as target:
-            for part in parts:
-                self._prepare(target, part)
-            for group, values in notes.items():
-                _annotate(target.require_group(group), values)
-            target.swmr_mode = True
+        new = [part for part in parts if part.group not in self.rows]
+        if new or notes:
+            self._create_groups(new, notes)
+        with layout.open_for_appending(self.path, _CACHE_BYTES) as target:
             for part in parts:
                 _append_part(target[part.group], part)
             for name in {part.segment_group for part in parts}:
                 # Last, so that a reader finds all data up to the step that it reads here.
                 target.flush()
                 target[name]["stop_step"][0] = step
+
+    def _create_groups(self, parts: list[Part], notes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make what is not there yet; all of it, or nothing if the process is killed and `roll_back` called."""
+        undoable = UndoableFile(self.path)
+        try:
+            with layout.h5py().File(undoable, "r+", libver=layout.LIBRARY) as target:
+                for part in parts:
+                    self._prepare(target, part)
+                for group, values in notes.items():
+                    _annotate(target.require_group(group), values)
+        except BaseException:
+            undoable.give_up()
+            raise
+        undoable.commit()
 
     def _prepare(self, target: Any, part: Part) -> None:
         population = layout.population_name(part.population.id)
@@ -234,17 +271,12 @@ def _create_part(group: Any, part: Part, dt: float) -> None:
     if part.of_spikes:
         group.create_dataset("recorded_cell", data=cells)
         precise = any(one.offsets is not None for one in part.waiting)
-        for name, kind in (("step", np.int64), ("cell", np.int32), ("offset", np.float64)):
+        for name in ("step", "cell", "offset"):
             if name != "offset" or precise:
-                group.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(_SPIKE_CHUNK,))
+                layout.create_spikes(group, name)
         return
     group.create_dataset("cell", data=cells)
-    width = min(max(cells.size, 1), _WIDEST_CHUNK)
-    values = group.create_dataset(
-        "values", (0, cells.size), np.float64,
-        # A rank without any of the cells has a column set of width 0, which HDF5 chunks only where it could grow.
-        maxshape=(None, cells.size or None), chunks=(_CHUNK_NUMBERS // width, width),
-    )
+    values = layout.create_values(group, cells.size)
     values.attrs.update({"unit": part.unit, "start_ms": float(time_of(part.start_step, dt))})
     values.attrs["interval_ms"] = float(time_of(spec.every_steps, dt))
 
@@ -430,6 +462,67 @@ class Streams:
             part.segment, part.start_step, part.written, part.hidden = self._context.segment_index, 0, 0, 0
             self._number(part)
 
+    # -- checkpoints
+
+    def snapshot(self, session: Session, segments: Mapping[str, Any]) -> str:
+        """How far each file goes, on all ranks, as JSON; it is on the disk then. Collective.
+
+        `segments`: what the caller has to say of data in files, by rank too.
+        """
+        if not self._files:
+            return ""
+        with together(self._context.comm, "writing of recorded data"):
+            self.write(session)
+            for file in self._files.values():
+                file.sync()
+        own = {
+            "files": {str(path): file.state() for path, file in self._files.items()},
+            "parts": {
+                str(number): {
+                    "path": str(part.path), "segment": part.segment, "number": part.number,
+                    "start_step": part.start_step, "written": part.written, "hidden": part.hidden,
+                    "group": part.group,
+                }
+                for number, part in self._parts.items()
+            },
+            "numbers": self._numbers,
+            "segments": segments,
+        }  # fmt: skip
+        return json.dumps(self._context.comm.allgather(own, "length of files with recorded data"))
+
+    def checked(self, text: str, checkpoint: Any) -> StoredStreams | None:
+        """The files that a checkpoint belongs to; CheckpointError, on all ranks, if they are not what it needs."""
+        if not text:
+            return None
+        ranks, comm = json.loads(text), self._context.comm
+        with together(comm, "files with recorded data"):
+            for k in range(comm.rank, len(ranks), comm.size):
+                for name in ranks[k]["files"]:
+                    roll_back(layout.rank_path(Path(name), k, len(ranks)))
+        with together(comm, "check of files with recorded data"):
+            return StoredStreams(self._context, ranks, checkpoint)
+
+    def forget(self) -> None:
+        """Go on without any file; what has not been written is lost."""
+        self._parts.clear()
+        self._files.clear()
+        self._numbers.clear()
+        self._notes.clear()
+        self._session, self._taken_step = None, 0
+
+    def user_path(self, file: Path) -> Path:
+        """The path as record() was given it, of the file of this rank."""
+        return next(path for path, own in self._files.items() if own.path == file)
+
+    def go_on(self, stored: StoredStreams, step: int) -> None:
+        """Go on with files that have been brought back; recordings have been given theirs by `add`."""
+        self._numbers = stored.numbers
+        for path, file in self._files.items():
+            file.go_on(*stored.of_file(path))
+        for number, part in self._parts.items():
+            stored.bring_back(str(number), part)
+        self._taken_step = step
+
     def close(self) -> None:
         """Write what is left, and forget everything; what cannot be written any more is said in the log."""
         try:
@@ -438,6 +531,87 @@ class Streams:
             logger.error("%s", error)
         self._parts.clear()
         self._session = None
+
+
+class StoredStreams:
+    """The files of a checkpoint, on any number of ranks."""
+
+    def __init__(self, context: StreamingContext, ranks: list[dict[str, Any]], checkpoint: Any) -> None:
+        self._comm = context.comm
+        self._ranks = ranks
+        self.numbers: dict[str, int] = dict(ranks[0]["numbers"])
+        self._files: dict[Path, Restoring] = {}
+        rank, size = self._comm.rank, self._comm.size
+        chosen = [rank] if len(ranks) == size else list(range(len(ranks)))
+        self._chosen = [ranks[k] for k in chosen]
+        for name in ranks[0]["files"]:
+            path = Path(name)
+            states = [
+                FileState(layout.rank_path(path, k, len(ranks)), **{f: ranks[k]["files"][name][f] for f in _STATE})
+                for k in chosen
+            ]
+            # A file that no rank had begun by then has nothing to bring back.
+            if all(state.run for state in states):
+                own = layout.rank_path(path, rank, size)
+                self._files[path] = Restoring(states, own, context.own_cells, checkpoint)
+
+    def path(self, number: int) -> Path | None:
+        """The file of a recording."""
+        part = self._ranks[0]["parts"].get(str(number))
+        return None if part is None else Path(part["path"])
+
+    def restore(self) -> None:
+        """Bring the files back to what they were. Nothing is lost if this is interrupted."""
+        what = "bringing back of files with recorded data"
+        with together(self._comm, what):
+            for file in self._files.values():
+                file.prepare()
+        with together(self._comm, what):
+            if self._comm.rank == 0:
+                for path, file in self._files.items():
+                    targets = [layout.rank_path(path, rank, self._comm.size) for rank in range(self._comm.size)]
+                    set_aside(path, [] if file.is_divided_anew else targets, file.sources)
+        with together(self._comm, what):
+            for file in self._files.values():
+                file.finish()
+
+    def of_file(self, path: Path) -> tuple[str, dict[str, int], dict[str, int], int]:
+        file = self._files.get(path)
+        if file is None:
+            return "", {}, {}, 0
+        states = file.states
+        rows = {group: file.rows(group, [state.rows[group] for state in states]) for group in states[0].rows}
+        return file.run, rows, dict(states[0].stops), int(self._ranks[0]["files"][str(path)]["until"])
+
+    def bring_back(self, number: str, part: Part) -> None:
+        """Give a recording the place in its file that it had."""
+        own = [rank["parts"][number] for rank in self._chosen]
+        part.segment, part.number, part.start_step = own[0]["segment"], own[0]["number"], own[0]["start_step"]
+        part.written, part.hidden = (self._number(part.path, part.group, [o[k] for o in own]) for k in _COUNTS)
+
+    def _number(self, path: Path, group: str, ends: list[int]) -> int:
+        file = self._files.get(path)
+        return 0 if file is None or not any(ends) else file.rows(group, ends)
+
+    def segments(self, population: int) -> list[list[tuple[dict[str, Any], IntArray, stream_reader.StoredPart]]]:
+        """Of each earlier segment of a population what of it is in files: (facts, cells of this rank, where)."""
+        name = str(population)
+        everyone = [rank["segments"].get(name, []) for rank in self._chosen]
+        return [
+            [self._stored([segment[k] for segment in pieces]) for k in range(len(pieces[0]))]
+            for pieces in zip(*everyone, strict=True)
+        ]
+
+    def _stored(self, pieces: list[dict[str, Any]]) -> tuple[dict[str, Any], IntArray, stream_reader.StoredPart]:
+        first = pieces[0]
+        file = self._files[Path(first["path"])]
+        rows = [file.rows(first["group"], [piece[k] for piece in pieces]) for k in ("first", "end")]
+        where = stream_reader.StoredPart(file.target, first["group"], *rows)
+        return first, file.cells(first["group"]), where
+
+
+_STATE = ("run", "rows", "stops")
+_COUNTS = ("written", "hidden")
 
 
 def _own(data: Any) -> Any:

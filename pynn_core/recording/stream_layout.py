@@ -28,6 +28,10 @@ VERSION = 1
 LIBRARY = ("v110", "v110")
 """The oldest format of HDF5 in which a file can be read while it is written."""
 SPIKES = "spikes"
+CHUNK_NUMBERS = 1 << 15
+_WIDEST_CHUNK = 4096
+_SPIKE_CHUNK = 1 << 14
+_KINDS = {"step": "i8", "cell": "i4", "offset": "f8"}
 _PATIENCE = 3.0
 """Seconds for which a reader waits for a writer to be done with what cannot be read meanwhile."""
 
@@ -77,6 +81,23 @@ def open_for_reading(path: Path) -> Any:
     return source
 
 
+def open_for_appending(path: Path, cache_bytes: int) -> Any:
+    """The open h5py.File; datasets can be extended, and what is there stays readable whatever happens to the process.
+
+    Opening and then saying so, as h5py's `swmr_mode` does, would leave a moment in which a process that is killed
+    leaves a file that no reader accepts.
+    """
+    package = h5py()
+    access = package.h5p.create(package.h5p.FILE_ACCESS)
+    access.set_fclose_degree(package.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(package.h5f.LIBVER_V110, package.h5f.LIBVER_V110)
+    access.set_file_locking(False, True)
+    metadata, slots, _, preemption = access.get_cache()
+    access.set_cache(metadata, slots, cache_bytes, preemption)
+    flags = package.h5f.ACC_RDWR | package.h5f.ACC_SWMR_WRITE
+    return package.File(package.h5f.open(os.fsencode(path), flags, access))
+
+
 def population_name(number: int) -> str:
     return f"population_{number:03d}"
 
@@ -88,3 +109,17 @@ def segment_name(number: int) -> str:
 def rank_path(path: Path, rank: int, size: int) -> Path:
     """The file of one of several processes."""
     return path if size == 1 else path.with_name(f"{path.name}.{rank}")
+
+
+def create_values(part: Any, cells: int) -> Any:
+    """The dataset for samples of a number of cells, empty."""
+    width = min(max(cells, 1), _WIDEST_CHUNK)
+    # A rank without any of the cells has a column set of width 0, which HDF5 chunks only where it could grow.
+    return part.create_dataset(
+        "values", (0, cells), "f8", maxshape=(None, cells or None), chunks=(CHUNK_NUMBERS // width, width)
+    )
+
+
+def create_spikes(part: Any, name: str) -> Any:
+    """The dataset for "step", "cell" or "offset" of spikes, empty."""
+    return part.create_dataset(name, (0,), _KINDS[name], maxshape=(None,), chunks=(_SPIKE_CHUNK,))

@@ -1,6 +1,6 @@
 """A network with everything whose result could depend on how cells are divided; prints one digest of each result.
 
-    [mpirun -n RANKS] python network.py ENGINE THREADS
+    [mpirun -n RANKS] python network.py ENGINE THREADS [save FILE TIME | restore FILE]
 """
 
 import hashlib
@@ -35,6 +35,7 @@ def traces(group, name):
 
 
 engine, threads = sys.argv[1], int(sys.argv[2])
+plan, *options = sys.argv[3:] or ["plain"]
 large = engine == "numba"
 sim.setup(timestep=0.1, engine=engine, threads=threads, rng_seed=7)
 uniform = RandomDistribution("uniform", low=-65.0, high=-52.0)
@@ -114,12 +115,18 @@ for source in (poisson, drive, clock):
 projections["plastic"].record("weight", sampling_interval=10.0)
 
 lowest = sim.get_min_delay()
-sim.run(20.0)
-exc[3:9].set(i_offset=0.9)
 number = projections["recurrent"].size()
-projections["recurrent"].set(weight=np.linspace(0.1, 0.7, number))
-projections["clocked"].set(weight=0.02, delay=0.9)
-sim.run_for(25.0)
+if plan == "restore":
+    sim.restore_state(options[0])
+else:
+    sim.run(20.0)
+    exc[3:9].set(i_offset=0.9)
+    projections["recurrent"].set(weight=np.linspace(0.1, 0.7, number))
+    projections["clocked"].set(weight=0.02, delay=0.9)
+if plan == "save":
+    sim.run_until(float(options[1]))
+    sim.save_state(options[0])
+sim.run_until(45.0)
 
 results = {f"spikes of {group.label}": digest(*trains(group)) for group in (exc, inh, coupled, poisson, drive, clock)}
 results["spikes of assembly"] = digest(*trains(everybody))
