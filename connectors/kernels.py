@@ -5,7 +5,6 @@ Only processes that compile import this module.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
