@@ -355,9 +355,10 @@ def numba_source(program: Program, per_cell: bool) -> str:
     """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
 
     It updates the cells from `first` to `last` - 1, and returns SPIKES if any of them spikes, plus NOT_FINITE if a
-    state of any may have become infinite or no number. `x` is (states, n) and changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that
-    spike. `refractory`, `i_inj` and `flags` have the cells of the update only. `c` is (coefficients,), or with
-    `per_cell` (coefficients, n). `scratch` is like `x`. With `key` and `step`, a cell's index gives its random number.
+    state of any may have become infinite or no number. `x` is (states, n) and changed in place, as is `refractory`;
+    `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that spike. `refractory`, `i_inj` and `flags`
+    have the cells of the update only. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like
+    `x`. With `key` and `step`, a cell's index gives its random number.
     """
     analysis = program.analysis
     lines = [NUMBA_HEADER, *([NUMBA_EXPONENTIALS] if _uses_exponentials(program) else [])]
