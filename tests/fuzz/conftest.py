@@ -30,7 +30,9 @@ class TooLongError(BaseException):
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _seen is not None and event in FORBIDDEN:
+    # `quantities` works out the product of powers that a unit is, whose names are units only, from a file named "".
+    is_unit = event == "exec" and getattr(arguments[0], "co_filename", None) == ""
+    if _seen is not None and event in FORBIDDEN and not is_unit:
         _seen.append(f"{event} {arguments!r:.200}")
 
 

@@ -212,6 +212,8 @@ def test_a_list_of_connections_of_pynn_0_6_is_read_or_refused(
 ) -> None:
     sim.setup(timestep=0.1)
     cells = sim.Population((2, 3), sim.IF_curr_exp())
+    # What is imported for that is imported before the watch begins.
+    sim.Projection(cells, cells, sim.FromListConnector([(0, 1)]), sim.StaticSynapse(delay=1.0))
     file = path.with_suffix(".conn")
     lines = b"cells[0, 1]\tcells[1, 2]\t0.5\t1.0\ncells[1]\tcells[2]\t0.25\t0.5\n"
     words = [*WORDS, b"cells[0, 0]\tcells[1, 1]\t0.5\t1.0\n", b"[9]", b"[-1]", b"[,]", "[\u0661]".encode(), b"# x\n" * 3000]
