@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -400,15 +400,15 @@ class NestSession:
         self._require_usable()
         self._health.report_again()
         stop = self.now + int(steps)
-        began = time.perf_counter()
+        began = perf_counter()
         with versions.reporting(self._nest, "running"):
             if not self._started and steps > 0:
                 self._start()
             while self.now < stop:
                 with _deferred_interrupt(self._ranks):
                     self._advance_window(min(stop, self.now + self._window()))
-                self._health.look(self._watched(), self.now, time.perf_counter() - began)
-                began = time.perf_counter()
+                self._health.look(self._watched(), self.now, perf_counter() - began)
+                began = perf_counter()
 
     def _watched(self) -> list[Watched]:
         """The populations whose cells have a state that can be read: the potential, or what else is the first."""

@@ -1,4 +1,4 @@
-"""What all fuzz tests share: a watch that fails the test when a reader executes something or does not end, and damage."""
+"""What all fuzz tests share: damage, and a watch that fails when a reader executes something or does not end."""
 
 from __future__ import annotations
 
