@@ -19,6 +19,7 @@ import pyNN.reference as sim
 from pyNN.checkpoint import container
 from pyNN.errors import FileFormatError, PyNNError
 from pyNN.morphology import load_morphology
+from pyNN.recording import stream_layout
 from pyNN.recording.stream_reader import read_blocks
 from pyNN.serialization.nodesets import read_node_sets
 from pyNN.serialization.results import read_report, read_spikes, write_report, write_spikes
@@ -76,8 +77,12 @@ def network() -> Any:
     return cells
 
 
-def test_a_streamed_recording_is_read_or_refused(path: Path, watched: Watched, damaged_copies: Copies) -> None:
+def test_a_streamed_recording_is_read_or_refused(
+    path: Path, watched: Watched, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("h5py")
+    # No writer is there to be waited for.
+    monkeypatch.setattr(stream_layout, "_PATIENCE", 0.0)
     cells = network()
     cells.annotate(kind="test")
     cells.record(["spikes", "v"], to_file=path)
