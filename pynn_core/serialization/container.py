@@ -224,7 +224,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A file with a JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FileFormatError(f"The JSON file '{path}' cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise FileFormatError(f"'{path}' must hold a JSON object, {{...}}, not {type(content).__name__}.")
