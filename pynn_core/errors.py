@@ -149,6 +149,14 @@ class SimulatorError(PyNNError, RuntimeError):
     """The simulator below a backend reported an error."""
 
 
+def not_finite(variable: str, cell: int, population: str, value: float, when: str, cells: int) -> SimulatorError:
+    """The report of a state that is infinite or no number; `cells`: how many of the population have such states."""
+    return SimulatorError(
+        f"'{variable}' of cell {cell} of {population} became {value} {when} ({cells} cell(s) affected). Look for "
+        "parameters or weights of the wrong magnitude, or use a smaller timestep."
+    )
+
+
 class CommunicationError(PyNNError, RuntimeError):
     """MPI ranks do not do the same: some wait for others, which do not come."""
 

@@ -6,6 +6,7 @@ package; this module only adds the spellings that PyNN's tables use.
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,8 @@ import quantities as pq
 
 from pyNN.errors import UnitsError
 
+_LONGEST = 200
+_LARGEST_POWER = 99
 _SPELLINGS = {"": "dimensionless", "1": "dimensionless", "degrees": "degree"}
 
 
@@ -25,10 +28,49 @@ def quantity(unit: str) -> Any:
     text = _SPELLINGS.get(unit.strip(), unit.strip())
     if text.startswith("/"):
         text = "1" + text
+    wrong = f"'{unit:.{_LONGEST}}' is not a unit. Units look like mV, nA, uS, 1/ms or mV/ms."
+    if not _is_product_of_powers(text):
+        raise UnitsError(wrong)
     try:
         return pq.Quantity(1.0, text)
     except Exception as error:
-        raise UnitsError(f"'{unit}' is not a unit. Units look like mV, nA, uS, 1/ms or mV/ms.") from error
+        raise UnitsError(wrong) from error
+
+
+def _is_product_of_powers(text: str) -> bool:
+    """Whether `quantities`, which works out any arithmetic in a unit, will not have to do with huge numbers."""
+    if len(text) > _LONGEST:
+        return False
+    try:
+        tree = ast.parse(text.replace("^", "**").replace("\u00b7", "*").replace("%", "percent"), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    powers = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)]
+    if any(isinstance(node, ast.Pow) for power in powers for node in ast.walk(power.left)):
+        return False
+    return all(_is_small(power.right) for power in powers) and all(_is_allowed(node) for node in ast.walk(tree))
+
+
+def _is_small(exponent: ast.expr) -> bool:
+    if isinstance(exponent, ast.UnaryOp):
+        return _is_small(exponent.operand)
+    if isinstance(exponent, ast.BinOp) and isinstance(exponent.op, ast.Div):
+        return _is_small(exponent.left) and _is_small(exponent.right)
+    value = exponent.value if isinstance(exponent, ast.Constant) else None
+    return isinstance(value, (int, float)) and abs(value) <= _LARGEST_POWER
+
+
+_ALLOWED = (
+    ast.Expression, ast.Name, ast.Load, ast.BinOp, ast.UnaryOp, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd,
+    ast.Attribute,
+)  # fmt: skip
+
+
+def _is_allowed(node: ast.AST) -> bool:
+    """Whether a node is part of a product of powers; `quantities` takes the dot of "mV.s" for a product."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    return isinstance(node, _ALLOWED)
 
 
 @cache

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from pyNN.errors import CapabilityError, NonExistentParameterError, SimulatorErr
 from pyNN.lowering import put
 from pyNN.models import Definition
 from pyNN.nest import checks, devices, models, natives, nestml_models, recorders, synapses, versions
+from pyNN.nest.health import Health, Watched, readable
 from pyNN.nest.ranks import Ranks
 from pyNN.parallel import Communicator, together
 from pyNN.random.streams import derive_key
@@ -114,6 +117,7 @@ class NestSession:
         self._connections = ConnectionStore(nest, self, self._taps, settings.threads, self._ranks)
         self._injection = Injection(nest, settings)
         self._devices = devices.Devices(nest, self)
+        self._health = Health(self._ranks, settings.dt)
         seed = _kernel_seed(settings.rng_seed, "network")
         with versions.reporting(nest, "setting up"):
             verbosity = settings.options.get("verbosity", "fatal")
@@ -394,13 +398,27 @@ class NestSession:
     def advance(self, steps: int) -> None:
         """Simulate whole time steps. Ctrl-C acts at the end of a piece of at most 10000 steps."""
         self._require_usable()
+        self._health.report_again()
         stop = self.now + int(steps)
+        began = perf_counter()
         with versions.reporting(self._nest, "running"):
             if not self._started and steps > 0:
                 self._start()
             while self.now < stop:
                 with _deferred_interrupt(self._ranks):
                     self._advance_window(min(stop, self.now + self._window()))
+                self._health.look(self._watched(), self.now, perf_counter() - began)
+                began = perf_counter()
+
+    def _watched(self) -> list[Watched]:
+        """The populations whose cells have a state that can be read: the potential, or what else is the first."""
+        found = []
+        for cells in self._populations.values():
+            names = [] if cells.spec.is_source or cells.native else readable(cells.table)
+            if names and cells.own_nodes is not None:
+                read = partial(self._read_state, cells, names[0], cells.own)
+                found.append(Watched(cells.spec.label, names[0], cells.own, read))
+        return found
 
     def _window(self) -> int:
         """How many steps to simulate at once: recorders are relieved in between."""
@@ -590,6 +608,9 @@ class NestSession:
         self._require_usable()
         if recording in self._pending_recordings:
             return self._read_before_start(recording)
+        if not self._ranks.several:
+            # A look that was put off; with several ranks, not all of them need be here.
+            self._health.look(self._watched(), self.now, np.inf)
         with versions.reporting(self._nest, "reading recorded data"):
             return self._recordings[recording].collect()
 

@@ -104,7 +104,9 @@ def restoring(posts: str, weights: str, delays: str) -> Unit:
 
 def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
     """The kernel of a cell type, whose dynamics `key` identifies, for cells that are alike or that differ."""
-    header = f"PER_CELL = {per_cell}\n" + constants()
+    header = (
+        f"PER_CELL = {per_cell}\nSPIKES = {kernels.SPIKES}\nNOT_FINITE = {kernels.NOT_FINITE}\n" + constants()
+    )
     return Unit(
         name,
         lambda: kernels.numba_source(program, per_cell) + header + FRAME,

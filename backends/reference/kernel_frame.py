@@ -50,6 +50,24 @@ def _record(group, step):
 
 
 @njit(error_model="numpy")
+def _look_for_wrong(group, states, step):
+    # Keep where states are not finite for the first time.
+    if group[WRONG_STEP] != 0:
+        return
+    for cell in range(group[FIRST_CELL], group[LAST_CELL]):
+        wrong = False
+        for row in range(group[STATES]):
+            if states[row, cell] - states[row, cell] == 0.0:
+                continue
+            wrong = True
+            if group[WRONG_STEP] == 0:
+                group[WRONG_STEP], group[WRONG_STATE], group[WRONG_CELL] = step, row, cell
+                group[WRONG_SIGN] = (1 if states[row, cell] > 0.0 else 0) - (1 if states[row, cell] < 0.0 else 0)
+        if wrong:
+            group[WRONG_CELLS] += 1
+
+
+@njit(error_model="numpy")
 def kernel(address, first_step, count):
     # Take `count` updates of the cells of one thread; the spikes go to its lists, and their number is the result.
     group = integers(address, GROUP_FIELDS)
@@ -74,7 +92,10 @@ def kernel(address, first_step, count):
             pointer(group[RING_ADDRESS] + (step & (group[SLOTS] - 1)) * row), (group[RECEPTORS], size), np.float64
         )
         key = group[RANDOM_KEY]
-        if update(first, last, states, refractory, arrived, injected, coefficients, flags, scratch, key, step) != 0:
+        met = update(first, last, states, refractory, arrived, injected, coefficients, flags, scratch, key, step)
+        if met & NOT_FINITE:
+            _look_for_wrong(group, states, step)
+        if met & SPIKES:
             for cell in range(last - first):
                 if flags[cell] != 0:
                     spike_steps[spikes] = step

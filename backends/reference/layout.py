@@ -46,7 +46,12 @@ LIMIT_ROW_ADDRESS = 37  # int32 (size,)
 COUNT_KERNEL = 38
 GROUP_TIME = 39  # ns that updates took, if they are measured
 FIRST_OWNER = 40  # MPI rank that has the first cells; the following ranks have the following cells
-GROUP_FIELDS = 41
+WRONG_STEP = 41  # end of the first update after which a state was not finite; 0: there was none
+WRONG_STATE = 42  # row of the first state that was not
+WRONG_CELL = 43
+WRONG_SIGN = 44  # 1: infinite, -1: minus infinity, 0: no number
+WRONG_CELLS = 45  # how many cells had such states then
+GROUP_FIELDS = 46
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64

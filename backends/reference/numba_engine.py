@@ -22,7 +22,7 @@ from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.regenerating import regenerated_kind, rule_record
 from pyNN.reference.routing import Sorted
-from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray, SourceTable
 from pyNN.spike_sources import CountedPoissonSource
 
@@ -440,6 +440,24 @@ class NumbaEngine:
             current.fresh = current.fresh and world.current_step == world.chunk_start
         self._end_chunk(world)
 
+    def not_finite(self, world: World) -> NotFinite | None:
+        found = [self._not_finite_in(group) for group in world.cells if group.size]
+        return min((one for one in found if one is not None), key=lambda one: one.step, default=None)
+
+    def _not_finite_in(self, group: CellGroup) -> NotFinite | None:
+        records = self._parts[:, self._rows[id(group)]]
+        steps = records[:, layout.WRONG_STEP]
+        if not steps.any():
+            return None
+        step = steps[steps > 0].min()
+        together = records[steps == step]
+        first = together[0]
+        return NotFinite(
+            int(step), group, group.analysis.states[first[layout.WRONG_STATE]], int(first[layout.WRONG_CELL]),
+            {1: np.inf, -1: -np.inf}.get(int(first[layout.WRONG_SIGN]), np.nan),
+            int(together[:, layout.WRONG_CELLS].sum()),
+        )  # fmt: skip
+
     def _exchange_spikes(self, world: World) -> None:
         """Give the spikes of the own cells in this interval to all ranks, and have theirs."""
         began = time.perf_counter()
@@ -560,6 +578,7 @@ class NumbaEngine:
             self._parts[:, :, field] = self._records[:, field]
 
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
+        self._parts[:, :, [layout.WRONG_STEP, layout.WRONG_CELLS]] = 0
         for source in world.sources:
             record = self._records[self._rows[id(source)]]
             record[layout.SPIKE_STEP_ADDRESS] = source.train.steps.ctypes.data

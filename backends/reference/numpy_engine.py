@@ -11,7 +11,7 @@ from pyNN.reference.eager_synapses import EagerSynapses
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted, sort_by_source
-from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import FloatArray, IntArray, SourceTable
 
 
@@ -24,6 +24,8 @@ class NumpyEngine:
         self._profile = profile
         self._exchange = Exchange(comm) if comm is not None and comm.size > 1 else None
         self._times = PhaseTimes()
+        self._wrong: dict[int, NotFinite] = {}
+        """By id() of the group."""
 
     def phase_seconds(self) -> dict[tuple[str, ...], float]:
         return self._times.seconds if self._profile else {}
@@ -57,7 +59,11 @@ class NumpyEngine:
     def refresh(self, world: World) -> None:
         return None
 
+    def not_finite(self, world: World) -> NotFinite | None:
+        return min(self._wrong.values(), key=lambda found: found.step, default=None)
+
     def run(self, world: World, until_step: int) -> None:
+        self._wrong = {}
         self._deliver_sources(world, world.current_step)
         while world.current_step < until_step:
             step = world.current_step + 1
@@ -115,14 +121,22 @@ class NumpyEngine:
             current.fresh = False
 
     def _update(self, world: World, group: CellGroup, step: int) -> IntArray:
+        if id(group) in self._wrong:
+            # It may take long to integrate what is not finite, and leads to nothing.
+            return np.empty(0, dtype=np.int64)
         arrived = group.ring[step % len(group.ring)]
         injected = self._injected(world, group, step - 1)
         with np.errstate(all="ignore"):
-            # A state that is not finite is reported by the session, with cell and time.
+            # A state that is not finite is reported by the session, with cell and step.
             cells = group.module.update(
                 group.states, group.refractory, arrived, injected, group.coefficients, group.random_key, step
             )
+            total = group.states[:, group.own[0] : group.own[1]].sum()
         arrived[:] = 0.0
+        if not np.isfinite(total):
+            found = NotFinite.found_in(group, step)
+            if found is not None:
+                self._wrong[id(group)] = found
         # Those of other ranks are updated too, without their input; what they do is not looked at.
         first, last = group.own
         spiking = np.asarray(cells, dtype=np.int64)

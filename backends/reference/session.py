@@ -16,7 +16,7 @@ from pyNN.backend import Settings, Spikes
 from pyNN.compilation.library import seconds_waited
 from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.equations.synapses import needs_rule
-from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError
+from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError, not_finite
 from pyNN.parallel import Communicator, SerialCommunicator, agree, block_share
 from pyNN.profiling import CELLS_AND_SYNAPSES, PhaseTimes
 from pyNN.random.streams import derive_key
@@ -48,7 +48,7 @@ from pyNN.specs import (
 from pyNN.spike_sources import CountedPoissonSource
 
 CHUNK_SECONDS = 0.05
-"""Wall time after which an advance looks for an interrupt and for states that are not finite."""
+"""Wall time after which an advance looks for an interrupt, and whether states were not finite."""
 _FIRST_CHUNK_STEPS = 64
 _LARGEST_CHUNK_STEPS = 1 << 20
 _LARGEST_CHUNK_SAMPLES = 1 << 24
@@ -69,6 +69,10 @@ class ReferenceSession:
         self._chunk_steps = _FIRST_CHUNK_STEPS
         self._most_recorded = 1
         self._closed = False
+        self._failed = False
+        """Whether the last run has ended with a state that is not finite, perhaps on another rank."""
+        self._failure: SimulatorError | None = None
+        """The report, if it was on this one."""
         self._times = PhaseTimes()
 
     @property
@@ -203,6 +207,9 @@ class ReferenceSession:
     def advance(self, steps: int) -> None:
         """Simulate; SimulatorError if a state is not finite, KeyboardInterrupt (data kept) on Ctrl-C."""
         self._check_open()
+        if self._failed:
+            # Nothing that comes after is worth anything; reset() begins anew.
+            self._give_up(self._failure, "report of a state that was not finite")
         with self._times.measure("run", "prepare"):
             self._refresh()
         world = self._world
@@ -254,18 +261,18 @@ class ReferenceSession:
             samples.make_room(until_step)
         with times.measure(*CELLS_AND_SYNAPSES):
             self._engine.run(world, until_step)
-        failure = self._not_finite(first)
+        failure = self._not_finite()
         seconds = max(time.perf_counter() - began, 1e-6)
         if self._comm.parts > 1:
             # What happens to one rank happens to all.
             own = [seconds, failure is not None, bool(interrupted)]
             seconds, failed, stopped = self._comm.largest(own, "end of a piece of the run")
-            if failed:
-                agree(self._comm, failure, "report of a state that is not finite")
             if stopped and not interrupted:
                 interrupted.append(_interrupt)
-        if failure is not None:
-            raise failure
+        else:
+            failed = failure is not None
+        if failed:
+            self._give_up(failure, "report of a state that is not finite")
         ratio = min(max(CHUNK_SECONDS / seconds, 0.25), 4.0)
         self._chunk_steps = int(min(max((until_step - first) * ratio, 1), _LARGEST_CHUNK_STEPS))
 
@@ -321,28 +328,22 @@ class ReferenceSession:
     def _state_recordings(self) -> list[StateRecording]:
         return [r for r in self._world.recordings.values() if isinstance(r, StateRecording)]
 
-    def _not_finite(self, since_step: int) -> SimulatorError | None:
-        """What to raise if a state of the own cells is not finite."""
-        for group in self._world.cells:
-            first, last = group.own
-            states = group.states[:, first:last]
-            # One sum finds out in a single pass whether there is anything to look for.
-            with np.errstate(all="ignore"):
-                if np.isfinite(states.sum()):
-                    continue
-            wrong = np.argwhere(~np.isfinite(states))
-            if not len(wrong):
-                continue
-            wrong[:, 1] += first
-            row, cell = wrong[0]
-            dt = self._settings.dt
-            return SimulatorError(
-                f"'{group.analysis.states[row]}' of cell {cell} of {group.spec.label} became "
-                f"{group.states[row, cell]} between {since_step * dt:g} and {self.current_step * dt:g} ms "
-                f"({len({int(c) for _, c in wrong})} cell(s) affected). Look for parameters or weights of the wrong "
-                "magnitude, or use a smaller timestep."
-            )
-        return None
+    def _not_finite(self) -> SimulatorError | None:
+        """What to raise if a state of the own cells was not finite after some step of the piece of the run."""
+        found = self._engine.not_finite(self._world)
+        if found is None:
+            return None
+        dt = self._settings.dt
+        when = f"in the step from {(found.step - 1) * dt:.12g} to {found.step * dt:.12g} ms"
+        return not_finite(found.variable, found.cell, found.group.spec.label, found.value, when, found.cells)
+
+    def _give_up(self, failure: SimulatorError | None, what: str) -> None:
+        """Raise on all ranks what has gone wrong on one, and remember it."""
+        try:
+            agree(self._comm, failure, what)
+        except SimulatorError:
+            self._failed, self._failure = True, failure
+            raise
 
     # -- recorded data
 

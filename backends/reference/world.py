@@ -524,6 +524,32 @@ class World:
         return [r for r in self.recordings.values() if isinstance(r, SpikeRecording) and r.group is group]
 
 
+@dataclass(frozen=True)
+class NotFinite:
+    """The first step after which states of a group are not finite."""
+
+    step: int
+    group: CellGroup
+    variable: str
+    cell: int
+    value: float
+    cells: int
+    """How many cells have such states after that step."""
+
+    @classmethod
+    def found_in(cls, group: CellGroup, step: int) -> NotFinite | None:
+        """What is not finite in the present states of the own cells."""
+        first, last = group.own
+        wrong = np.argwhere(~np.isfinite(group.states[:, first:last].T))
+        if not len(wrong):
+            return None
+        cell, row = wrong[0]
+        return cls(
+            step, group, group.analysis.states[row], int(cell) + first, float(group.states[row, first + cell]),
+            len(np.unique(wrong[:, 0])),
+        )  # fmt: skip
+
+
 class Engine(Protocol):
     """What computes."""
 
@@ -558,4 +584,7 @@ class Engine(Protocol):
 
     def run(self, world: World, until_step: int) -> None:
         """Compute up to a step, keep what recordings want, and leave `world.current_step` there."""
+
+    def not_finite(self, world: World) -> NotFinite | None:
+        """Where a state was not finite first in the last run()."""
 

@@ -167,11 +167,15 @@ def connect_file(original: Any, connector: Any, request: ConnectionRequest) -> C
         return original(connector, request)
     deprecated("sim.FromFileConnector")
     rows, places = [], []
-    with open(path, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip() and not line.startswith("#"):
-                rows.append(_parsed(line, path, number))
-                places.append(f"file '{path}', line {number}")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            lines = stream.readlines()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"'{path}' is not a text file in UTF-8: {error}.") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#"):
+            rows.append(_parsed(line, path, number))
+            places.append(f"file '{path}', line {number}")
     return _connect(connector, request, rows, places)
 
 

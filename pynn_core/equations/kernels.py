@@ -34,6 +34,9 @@ from pyNN.equations.methods import DORMAND_PRINCE, DORMAND_PRINCE_8, Tableau
 from pyNN.equations.program import Program, Propagator, mentions, rename
 from pyNN.equations.refinement import Refined
 
+SPIKES, NOT_FINITE = 1, 2
+"""What a compiled update returns, added up."""
+
 
 def build(analysis: Analysis, tableau: Tableau | None = None) -> Program:
     """The program of a model's update; with a `tableau` other than the default, by another method."""
@@ -351,10 +354,11 @@ def numpy_source(program: Program) -> str:
 def numba_source(program: Program, per_cell: bool) -> str:
     """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
 
-    It updates the cells from `first` to `last` - 1, and returns whether any of them spikes. `x` is (states, n) and
-    changed in place, as is `refractory`; `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that
-    spike. `refractory`, `i_inj` and `flags` have the cells of the update only. `c` is (coefficients,), or with
-    `per_cell` (coefficients, n). `scratch` is like `x`. With `key` and `step`, a cell's index gives its random number.
+    It updates the cells from `first` to `last` - 1, and returns SPIKES if any of them spikes, plus NOT_FINITE if a
+    state of any may have become infinite or no number. `x` is (states, n) and changed in place, as is `refractory`;
+    `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that spike. `refractory`, `i_inj` and `flags`
+    have the cells of the update only. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like
+    `x`. With `key` and `step`, a cell's index gives its random number.
     """
     analysis = program.analysis
     lines = [NUMBA_HEADER, *([NUMBA_EXPONENTIALS] if _uses_exponentials(program) else [])]
@@ -391,8 +395,12 @@ def numba_source(program: Program, per_cell: bool) -> str:
     completion = [f"{name} = {expression}" for name, expression in program.completion]
     store = [f"_x{i}[_i] = _f_{name}" for i, name in states]
     if analysis.threshold:
-        store += ["_refractories[_i] = _f_refractory", "_flag = 1 if _spiking else 0", "_flags[_i] = _flag",
+        store += ["_refractories[_i] = _f_refractory", f"_flag = {SPIKES} if _spiking else 0", "_flags[_i] = _flag",
                   "_any |= _flag"]
+    if states:
+        # Only what is not finite does not give 0 when it is taken from itself.
+        total = " + ".join(f"_f_{name}" for _, name in states)
+        store += [f"_total = {total}", f"_any |= 0 if _total - _total == 0.0 else {NOT_FINITE}"]
     load_arrivals = [f"_w{i} = _row{i}[_i]" for i in receptors]
     clear = [f"_row{i}[_i] = 0.0" for i in receptors]
     common = [*load_states, "_refractory = _refractories[_i]"]

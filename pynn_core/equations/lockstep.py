@@ -33,7 +33,10 @@ from pyNN.equations.program import FUNCTIONS, Program, mentions, rename, weighte
 
 TOLERANCE = 2e-8
 """With the method of eighth order, this gives trajectories with spikes to about 1e-7 of a variable's range."""
-MAX_SUBSTEPS = 100_000
+MAX_SUBSTEPS = 20_000
+"""A time step of 0.1 ms then consists of sub-steps of 5 ns."""
+PATIENCE, HOPELESS = 500, 10
+"""A cell that after this many sub-steps would need so many times MAX_SUBSTEPS at its pace is given up at once."""
 WIDTH = 32
 _VECTOR = 8
 """Cells are computed in multiples of this, so that no cells are left over for a loop that is not vector code."""
@@ -91,6 +94,11 @@ def steep(states: Sequence[str], slope: str) -> str:
     """The condition that a step at the present slopes would change the states by far more than they are."""
     change = " + ".join(f"abs({slope.format(n)})" for n in states)
     return f"({change}) > {STEEP!r}*({' + '.join(f'abs({n})' for n in states)})"
+
+
+def _pace(time: str, number: str) -> str:
+    """The condition that a step may come to its end within the sub-steps that it may have."""
+    return f"{time}*{float(HOPELESS * MAX_SUBSTEPS)!r} >= {number}"
 
 
 def _slope(analysis: Analysis, name: str, moving: bool) -> str:
@@ -178,7 +186,7 @@ def numpy_integrate(program: Program) -> list[str]:
         f"def integrate(_n, {', '.join(program.refine_arguments)}):",
         f"    _result = np.full(({len(analysis.nonlinear)}, _n), nan)",
         "    _cells, _t, _h = np.arange(_n), np.zeros(_n), np.ones(_n)",
-        f"    for _ in range({MAX_SUBSTEPS}):",
+        f"    for _number in range(1, {MAX_SUBSTEPS + 1}):",
         "        if not _cells.size:",
         "            break",
         *(f"        {line}" for line in body),
@@ -190,6 +198,8 @@ def numpy_integrate(program: Program) -> list[str]:
             ] if program.divergence else []
         ),
         f"        _open = logical_not(_done) & (_h >= {_SHORTEST!r})",
+        f"        if _number >= {PATIENCE}:",
+        f"            _open = _open & ({_pace('_t', '_number')})",
         "        _h = _next",
         "        if not _open.all():",
         *(f"            _result[{row}, _cells[_done]] = {n}[_done]" for row, n in enumerate(analysis.nonlinear)),
@@ -420,6 +430,8 @@ def _numba_batches(program: Program, table: _Table, per_cell: bool, shared: str)
         f"            _done = {table.at('_t')} >= {_END}",
         *_numba_divergence(program, table),
         f"            _failed = not ({table.at('_s')} >= {_SHORTEST!r}) or {table.at('_tries')} >= {MAX_SUBSTEPS}.0",
+        f"            if {table.at('_tries')} >= {PATIENCE}.0:",
+        f"                _failed = _failed or not ({_pace(table.at('_t'), table.at('_tries'))})",
         "            if _done or _failed:",
         *(f"                {line}" for line in finished),
         "                _count -= 1",

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pyNN.errors import FileFormatError, MissingPackageError
+from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
 
 EXTENSIONS = (".h5", ".hdf5")
 FORMAT = "pynn-core recording"
@@ -53,6 +55,28 @@ def h5py() -> Any:
     return h5py
 
 
+def _is_being_written(path: Path) -> bool:
+    """Whether a writer has the file open, or was interrupted. Only then is HDF5 to repeat what it cannot read.
+
+    Of a damaged file it would repeat that for ever.
+    """
+    with open(path, "rb") as file:
+        begin = file.read(12)
+    return len(begin) == 12 and begin[11] != 0
+
+
+@contextmanager
+def reading(path: Any) -> Iterator[None]:
+    """What goes wrong with the contents of a file is a FileFormatError."""
+    try:
+        yield
+    except (PyNNError, FileNotFoundError, PermissionError):
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, OSError, RuntimeError,
+            MemoryError) as error:  # fmt: skip
+        raise FileFormatError(f"'{path}' is damaged: {error!r}.") from error
+
+
 def open_for_reading(path: Path) -> Any:
     """The open h5py.File; waits while a writer creates something in it, and reads what an interrupted one has left."""
     if not path.is_file():
@@ -61,7 +85,7 @@ def open_for_reading(path: Path) -> Any:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            source = package.File(path, "r", swmr=True, locking=False)
+            source = package.File(path, "r", swmr=_is_being_written(path), locking=False)
             break
         except OSError as error:
             # A file that is open for anything but appending cannot be read for some milliseconds.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError
+from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError, PyNNError
 
 MAGIC = 0x0A7A
 """Attribute `magic` of every HDF5 file of the format."""
@@ -61,12 +61,24 @@ def opened_h5(path: Path) -> Iterator[Any]:
         file = h5py.File(path, "r")
     except OSError as error:
         raise FileFormatError(f"'{path}' is not an HDF5 file: {error}") from error
-    with file:
+    with file, damage_reported(path):
         # Files of the first years of the format have no such attribute.
         magic = file.attrs.get("magic", MAGIC)
         if np.size(magic) != 1 or int(np.ravel(magic)[0]) != MAGIC:
             raise FileFormatError(f"'{path}' is not a SONATA file: its attribute magic is {magic!r}, not {MAGIC:#06x}.")
         yield file
+
+
+@contextmanager
+def damage_reported(path: Path) -> Iterator[None]:
+    """What h5py and NumPy raise at the contents of a damaged file is a FileFormatError."""
+    try:
+        yield
+    except PyNNError:
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, OSError, RuntimeError,
+            MemoryError) as error:  # fmt: skip
+        raise FileFormatError(f"'{path}' is damaged: {error!r}.") from error
 
 
 def group_in(parent: Any, name: str) -> Any:
@@ -212,7 +224,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A file with a JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FileFormatError(f"The JSON file '{path}' cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise FileFormatError(f"'{path}' must hold a JSON object, {{...}}, not {type(content).__name__}.")

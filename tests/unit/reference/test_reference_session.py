@@ -337,14 +337,47 @@ def test_closing_twice_is_harmless_and_ends_the_session(session):
 # -- what goes wrong
 
 
-def test_a_state_that_is_not_finite_is_reported_with_cell_variable_and_time(session):
-    definition = Definition(
+def explosive() -> Definition:
+    """dv/dt = v**2 per mV and ms, which is infinite at 1/v(0)."""
+    return Definition(
         "Explosive", {"tau": Parameter(1.0, "ms"), "one": Parameter(1.0, "mV")}, {"v": State(0.0, "mV")},
         equations="dv/dt = v**2/(tau*one) : mV",
     )
-    session.build(NetworkSpec([population(0, definition, 3, initial={"v": np.array([0.0, 1.0, 0.0])})]))
-    with pytest.raises(SimulatorError, match=r"'v' of cell 1 of p0 became (nan|inf) between .* ms \(1 cell"):
-        session.advance(100)
+
+
+def test_a_state_that_is_not_finite_is_reported_with_cell_variable_and_step(session):
+    session.build(NetworkSpec([population(0, explosive(), 3, initial={"v": np.array([1 / 5.25, 1 / 3.25, 0.0])})]))
+    report = r"'v' of cell 1 of p0 became (nan|inf) in the step from 3.2 to 3.3 ms \(1 cell"
+    with pytest.raises(SimulatorError, match=report):
+        session.advance(40)
+    # Nothing is simulated on, and the report stays that of the beginning.
+    step = session.current_step
+    with pytest.raises(SimulatorError, match=report):
+        session.advance(40)
+    assert session.current_step == step
+
+
+def test_a_state_that_is_not_finite_for_a_single_step_is_reported(session):
+    definition = Definition(
+        "Transient", {"big": Parameter(1e200, "1"), "tau": Parameter(1.0, "ms")},
+        {"n": State(0.0, "1"), "w": State(0.0, "1")},
+        equations="dn/dt = 0*n/tau : 1\n dw/dt = 0*w/tau : 1", threshold="n > -1",
+        reset="w = ite(n == 2, -big*big, 0); n += 1",
+    )
+    session.build(NetworkSpec([population(0, definition, 70)]))
+    with pytest.raises(SimulatorError, match=r"'w' of cell 0 of p0 became -inf .* from 0.2 to 0.3 ms \(70 cell"):
+        session.advance(10)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_slices_of_cells_report_the_first_of_all(threads):
+    settings = Settings(DT, None, None, rng_seed=1, threads=threads)
+    session = ReferenceBackend().open(settings, SerialCommunicator())
+    start = np.zeros(300)
+    start[[40, 130, 250, 251]] = 1 / np.array([4.25, 3.25, 2.25, 2.25])
+    session.build(NetworkSpec([population(0, explosive(), 300, initial={"v": start})]))
+    with pytest.raises(SimulatorError, match=r"'v' of cell 250 of p0 became .* from 2.2 to 2.3 ms \(2 cell"):
+        session.advance(50)
 
 
 def test_what_cannot_be_built_is_said_before_anything_is_created():
