@@ -68,6 +68,8 @@ def _target_machine() -> Any:
 
     It would optimise each function and make machine code of it before that becomes part of a unit.
     """
+    # Numba imports it only to look for a BLAS, which no kernel calls.
+    sys.modules.setdefault("scipy.linalg", None)
     from numba.core import config
     from numba.core.registry import cpu_target
 
