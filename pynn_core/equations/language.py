@@ -349,9 +349,9 @@ def check_names(expression: Expression, known: Iterable[str]) -> None:
         if not isinstance(node, ast.Name) or getattr(node, "is_function", False):
             continue
         if node.id not in names and node.id not in CONSTANTS and node.id not in UNIT_NAMES:
-            expression.fail(
-                f"'{node.id}' is not known here.{nearest(node.id, names)} Known: {', '.join(names)}.", node
-            )
+            like = nearest(node.id, names) or nearest(node.id, UNIT_NAMES)
+            known_names = f"Known: {', '.join(names)}" if names else f"Units: {', '.join(UNIT_NAMES[: -len(UNIT_ALIASES)])}"
+            expression.fail(f"'{node.id}' is not known here.{like} {known_names}.", node)
 
 
 def local_name_fits(name: str) -> bool:
