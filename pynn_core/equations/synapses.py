@@ -273,7 +273,7 @@ class _Reader:
                    or names(self._coherent(e.expression)) & self.surroundings}
         goes_on = bool(
             self.surroundings or stepped or further.pathways or further.psp.strip() or further.before_step.strip()
-            or further.each_step.strip() or further.method != "auto"
+            or further.each_step.strip()
         )  # fmt: skip
         courses = self._courses(derivatives, stepped)
         goes_on |= bool(stepped)

@@ -196,6 +196,10 @@ class _Reader:
                    for way in ways if way.side == "pre"}
         if psp.strip():
             outputs["psp"] = language.parse_value(psp, self.name, "psp", self.vocabulary)
+        times = self._times_of(lines, parsed, outputs, parameters, initial)
+        if any(_TIMES[n] != "pre" for n in times) and not any(way.side == "post" for way in ways):
+            ways = [*ways, Way("post", "post", "on_post", "", "0")]
+            parsed["on_post"] = []
         changed = {s.name for block in parsed.values() for s in block}
         slopes = {line.name for line in lines if line.is_derivative}
         given = self.values._parameters(parameters)
@@ -228,8 +232,8 @@ class _Reader:
         switched = synapses.WEIGHT in changed | slopes and PLASTIC not in found
         if switched:
             found[PLASTIC] = _SWITCH
+        states |= {name: State(_NO_SPIKE, "" if self.unchecked else "ms") for name in times}
         known = {*found, *states, *(line.name for line in lines), synapses.RECEPTOR_TIME}
-        times = self._times_of(lines, parsed, outputs, known, states)
         before, after = (self._sides(ways, parsed, side) for side in ("pre", "post"))
         texts = {part: self._statements(block, known, switched) for part, block in parsed.items()}
         for way in ways:
@@ -271,17 +275,15 @@ class _Reader:
 
     def _times_of(
         self, lines: list[Equation], parsed: Mapping[str, list[Statement]], outputs: Mapping[str, Expression],
-        known: set[str], states: dict[str, State],
+        parameters: Any, initial: Mapping[str, Any],
     ) -> list[str]:
-        """Times of last spikes that the text names; they become variables."""
+        """Times of last spikes that the text names and does not define; they become variables."""
         expressions = [line.expression for line in lines] + list(outputs.values())
         expressions += [s.expression for block in parsed.values() for s in block]
-        named = {n for e in expressions for n in e.names} - known
-        found = [n for n in _TIMES if n in named]
-        for name in found:
-            states[name] = State(_NO_SPIKE, "" if self.unchecked else "ms")
-            known.add(name)
-        return found
+        own = {*(line.name for line in lines), *self.values._parameters(parameters), *initial}
+        own |= {s.name for block in parsed.values() for s in block}
+        named = {n for e in expressions for n in e.names} - own
+        return [n for n in _TIMES if n in named]
 
     def _unit(self, line: Equation) -> str:
         """The unit of the interface's numbers; "" for what is a number."""
