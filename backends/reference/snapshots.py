@@ -19,6 +19,8 @@ from pyNN.errors import CapabilityError, InternalError
 from pyNN.reference import layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue
 from pyNN.reference.eager_synapses import DelayClass, EagerSynapses
+from pyNN.reference.stepped import SteppedEagerly
+from pyNN.reference.stepped_compiled import SteppedCompiled
 from pyNN.reference.world import CellGroup, Group, SourceGroup, SpikeRecording, StateRecording
 from pyNN.specs import NetworkSpec
 from pyNN.spike_sources import restored_source, source_state
@@ -105,6 +107,8 @@ def _recorded(recording: SpikeRecording | StateRecording) -> Tree:
 
 
 def _synapses_state(synapses: Any) -> Tree:
+    if isinstance(synapses, SteppedEagerly | SteppedCompiled):
+        return synapses.saved()
     if isinstance(synapses, EagerSynapses):
         return _eager_state(synapses)
     if isinstance(synapses, CompiledSynapses):
@@ -277,7 +281,11 @@ def restore(session: ReferenceSession, tree: Tree) -> None:
     kept = _restore_queues(session, tree)
     for synapses in ruled.values():
         own = tree["projections"][str(synapses.spec.id)]
-        if isinstance(synapses, EagerSynapses):
+        if isinstance(synapses, SteppedEagerly):
+            synapses.restored(own)
+        elif isinstance(synapses, SteppedCompiled):
+            synapses.restored(own, _queues(session), kept)
+        elif isinstance(synapses, EagerSynapses):
             _restore_eager(synapses, own)
         else:
             _restore_compiled(synapses, own, _queues(session), kept)

@@ -36,8 +36,8 @@ FLAGS = ("unless refractory", "array", "shared", *METHODS, *METHOD_ALIASES)
 FORMULA_FLAGS = ("stored", "constant over dt", "recordable", "unless refractory", "shared", "int", "bool")
 DECLARATION_FLAGS = ("constant", "shared", "int", "bool")
 SYNAPSE_FLAGS = ("pre", "post")
-EVENT_PARTS = ("on_pre", "on_post")
-"""The parts of a synapse type in which a spike executes statements, with random numbers if need be."""
+EVENT_PARTS = ("on_pre", "on_post", "each_step", "before_step")
+"""The parts of a synapse type with statements, which may have random numbers; "on_pre 'name'" is one, too."""
 RANDOM_FUNCTIONS = {"uniform": 0, "binomial": 2}
 FUNCTIONS = {
     "exp": 1,
@@ -614,9 +614,9 @@ def _check_call(expression: Expression, node: ast.Call, vocabulary: Vocabulary) 
     if isinstance(node.func, ast.Name):
         name = node.func.id = ALIASES.get(name, name) if name not in vocabulary.functions else name
     functions: dict[str, tuple[int, ...]] = {n: (k,) for n, k in FUNCTIONS.items()}
-    if not vocabulary.draws and expression.line.part in (*EVENT_PARTS, "transmitted"):
+    if not vocabulary.draws and expression.line.part.startswith((*EVENT_PARTS, "transmitted", "psp")):
         functions = {n: k for n, k in functions.items() if n not in CELL_FUNCTIONS}
-    if expression.line.part in EVENT_PARTS:
+    if expression.line.part.startswith(EVENT_PARTS):
         functions.update({n: (k,) for n, k in RANDOM_FUNCTIONS.items()})
     if expression.line.part == "threshold":
         functions["uniform"] = (0,)
