@@ -16,6 +16,7 @@ FIGURES = {
     "vogels_2011": ["--cells", "500", "--duration", "1"],
     "tsodyks_1998": ["--timestep", "0.1"],
     "diesmann_1999": [],
+    "clopath_2010": [],
     "brunel_hakim": ["--cells", "1000", "--duration", "200"],
 }
 """Arguments that make an example with a figure small."""
@@ -136,6 +137,16 @@ def test_a_weak_volley_dies_in_the_synfire_chain_of_diesmann(monkeypatch: pytest
     # 3 Hz * 100 cells * 5 ms = 1.5 spikes in a window, and the most in any of them not many more.
     result = run(monkeypatch, "diesmann_1999", "--spikes", "45", "--spread", "3")
     assert all(count < 20 for count in result["counts"][5:])
+
+
+def test_pairings_of_clopath_and_others_depress_at_low_and_potentiate_at_high_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "clopath_2010")
+    # Brian2 2.9, rk4, dt = 10 us. There a cell is above its threshold for a step before it spikes, which adds to both
+    # low-passes; with dt = 100 us it adds ten times as much, 0.03 to 0.06 %.
+    forth = [105.147, 105.142, 105.169, 105.349, 105.678, 106.654, 109.281]
+    back = [98.834, 98.828, 98.773, 98.835, 99.193, 100.888, 107.122]
+    assert result["pre_post"] == pytest.approx(forth, rel=0, abs=0.015)
+    assert result["post_pre"] == pytest.approx(back, rel=0, abs=0.015)
 
 
 def test_examples_write_their_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
