@@ -89,6 +89,8 @@ class StepPathway:
         self.posts = stepped.post
         self.target = stepped.part.target
         self.in_queue = False
+        self.queue: Queue | None = None
+        self.target_record = 0
         self.record = np.zeros(layout.PATHWAY_FIELDS, dtype=np.int64)
 
     @property
@@ -98,6 +100,7 @@ class StepPathway:
 
     def describe(self, queue: Queue | None, history: Any, target_record: int) -> None:
         record, kernels, stepped = self.record, self.synapses.kernels, self.stepped
+        self.queue, self.target_record = queue, target_record
         stepped.describe(target_record)
         record[layout.PATHWAY_SLICE] = stepped.part.slice_number
         record[layout.PATHWAY_PART] = stepped.record.ctypes.data
@@ -124,7 +127,7 @@ class SteppedCompiled(SteppedSynapses):
     """What the compiled engine keeps of a projection."""
 
     described = False
-    """Whether the engine has filled the records."""
+    """Set by the engine when it has filled the records."""
 
     def start(self, engine: Any) -> None:
         self._plan_anew()
@@ -148,16 +151,15 @@ class SteppedCompiled(SteppedSynapses):
         return None
 
     def flush(self, step: int) -> None:
-        if self.described:
-            for pathway in self.pathways:
-                if pathway.chosen is not None and len(pathway.posts):
-                    self.kernels[f"act_{self.rule.pathways.index(pathway.chosen.pathway)}"](
-                        pathway.record.ctypes.data, _ALL, 0
-                    )
+        for pathway in self.pathways:
+            if pathway.chosen is not None and pathway.queue is not None:
+                # Parameters may have changed since the engine filled the record.
+                pathway.describe(pathway.queue, None, pathway.target_record)
+                number = self.rule.pathways.index(pathway.chosen.pathway)
+                self.kernels[f"act_{number}"](pathway.record.ctypes.data, _ALL, 0)
 
     def rebuild(self, step: int) -> None:
         self._make_pathways()
-        self.described = False
 
     def _gathered(self, of: Any) -> FloatArray:
         table = np.zeros(self.size)
@@ -192,7 +194,6 @@ class SteppedCompiled(SteppedSynapses):
             for stepped in self.steps:
                 stepped.weights[:] = stepped._column(self.columns[WEIGHT])
         self._plan_anew()
-        self.described = False
 
     # -- snapshots
 
@@ -219,4 +220,3 @@ class SteppedCompiled(SteppedSynapses):
             at_end = int(queues[id(pathway.source)].record[layout.QUEUE_COUNT])
             pathway.record[layout.PATHWAY_CURSOR] = at_end if cursor is None or before is None else cursor - before
             pathway.in_queue = True
-        self.described = False

@@ -169,7 +169,7 @@ def needs_rule(definition: Definition) -> bool:
     """Whether a synapse type does anything but pass its weight on."""
     d = definition
     return bool(
-        d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
+        d.own and d.equations.strip() or d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
         or d.each_step.strip() or d.psp.strip()
     )
 
@@ -285,6 +285,8 @@ class _Reader:
             own = blocks_read["on_pre" if part == "transmitted" else part] if part != "psp" else ()
             language.check_names(output, {**self.units, **{a.name: "" for a in own if a.name not in self.units}})
             self._check_functions(output)
+            if part == "psp" and not self.unchecked:
+                dimensions.unit_of(output, self.units)
             trees[part] = self._coherent(output)
         used = set().union(*(names(tree) for tree in trees.values()), *(c.reads for c in courses.values()),
                            *(a.reads | {a.name} for block in blocks_read.values() for a in block),
