@@ -102,7 +102,7 @@ def own_type(kind: str, method: str = "auto", name: str = "") -> Any:
 
 
 def alone(cell_type: Any, cells: int, duration: float) -> dict[str, float]:
-    """Cells that fire with 10 to 20 Hz by themselves; nanoseconds for a time step of one."""
+    """Cells that fire by themselves; seconds of the run alone."""
     import pyNN.reference as sim
 
     sim.setup(timestep=0.1)
@@ -137,7 +137,8 @@ def network(cell_type: Any, benchmark: str, cells: int, duration: float) -> dict
             sources, ("excitatory", "inhibitory", "excitatory"), strict=True
         ):
             connector = sim.FixedProbabilityConnector(probability, rng=NumpyRNG(seed=2))
-            sim.Projection(source, target, connector, sim.StaticSynapse(weight=weight, delay=0.2), receptor_type=receptor)
+            synapse = sim.StaticSynapse(weight=weight, delay=0.2)
+            sim.Projection(source, target, connector, synapse, receptor_type=receptor)
     sim.run(0.1)
     began = time.perf_counter()
     sim.run(duration)
@@ -173,7 +174,7 @@ def compare(model: str, repeats: int, cells: int, duration: float) -> dict[str, 
 
 
 def first_step(kind: str, method: str) -> None:
-    """Print the seconds until a new cell type has made a step, and is connected."""
+    """Print the seconds until cells of a new type have made a step."""
     began = time.perf_counter()
     import pyNN.reference as sim
 

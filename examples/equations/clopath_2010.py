@@ -17,7 +17,7 @@ Nelson 2001, Neuron 32:1149.
 import numpy as np
 
 from pyNN.equations import SynapseType
-from pyNN.equations.brian_units import mV, ms, nS, pF
+from pyNN.equations.brian_units import ms, mV, nS, pF
 from pyNN.utility import get_simulator
 
 sim, options = get_simulator(

@@ -13,7 +13,7 @@ Literature: Diesmann, Gewaltig and Aertsen 1999, Nature 402:529.
 
 import numpy as np
 
-from pyNN.equations.brian_units import mV, ms
+from pyNN.equations.brian_units import ms, mV
 from pyNN.utility import get_simulator
 
 sim, options = get_simulator(

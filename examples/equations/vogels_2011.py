@@ -17,7 +17,7 @@ Literature: Vogels, Sprekeler, Zenke, Clopath and Gerstner 2011, Science 334:156
 import numpy as np
 
 from pyNN.equations import SynapseType
-from pyNN.equations.brian_units import mV, ms, nS, pA, pF
+from pyNN.equations.brian_units import ms, mV, nS, pA, pF
 from pyNN.utility import get_simulator
 
 sim, options = get_simulator(

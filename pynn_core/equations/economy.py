@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import cast
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _BRANCHES = (ast.IfExp, ast.BoolOp, ast.Subscript, ast.Lambda)
@@ -126,6 +127,6 @@ class _Sharing(ast.NodeTransformer):
 
     def _inside(self, node: ast.expr) -> ast.AST:
         if isinstance(node, ast.Call):
-            node.args = [self.visit(argument) for argument in node.args]
+            node.args = [cast(ast.expr, self.visit(argument)) for argument in node.args]
             return node
         return self.generic_visit(node)

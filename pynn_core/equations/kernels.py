@@ -403,7 +403,8 @@ def numba_source(program: Program, per_cell: bool) -> str:
     clear = [f"_row{i}[_i] = 0.0" for i in receptors]
     cleared: list[str] = []
     if len(receptors) > _RECEPTORS_IN_LINE:
-        clear, cleared = [], _loop(f"range({len(receptors)})", "_r", _loop("range(_first, _last)", "_i", ["_w[_r, _i] = 0.0"]))
+        clear = []
+        cleared = _loop(f"range({len(receptors)})", "_r", _loop("range(_first, _last)", "_i", ["_w[_r, _i] = 0.0"]))
     common = [*load_states, "_refractory = _refractories[_i]"]
     if analysis.extended:
         common.append(f"{INDEX} = _first + _i")

@@ -350,7 +350,8 @@ def check_names(expression: Expression, known: Iterable[str]) -> None:
             continue
         if node.id not in names and node.id not in CONSTANTS and node.id not in UNIT_NAMES:
             like = nearest(node.id, names) or nearest(node.id, UNIT_NAMES)
-            known_names = f"Known: {', '.join(names)}" if names else f"Units: {', '.join(UNIT_NAMES[: -len(UNIT_ALIASES)])}"
+            units = UNIT_NAMES[: -len(UNIT_ALIASES)]
+            known_names = f"Known: {', '.join(names)}" if names else f"Units: {', '.join(units)}"
             expression.fail(f"'{node.id}' is not known here.{like} {known_names}.", node)
 
 

@@ -329,7 +329,7 @@ def _numba_substep(program: Program, table: _Table, shared: str) -> list[str]:
     # The compiler takes the same call with other literals for another function.
     return [
         f"    for _stage in range({last + 1}):",
-        f"        add_up(_q, _m, _stage, RESULTS[_stage])",
+        "        add_up(_q, _m, _stage, RESULTS[_stage])",
         f"        for _row in range(0, {width}, {WIDTH}):",
         "            for _l in range(_m):",
         f"                _i = np.uint64(_row + {y * WIDTH} + _l)",

@@ -90,7 +90,7 @@ def test_rothman_and_maniss_cells_spike_as_in_brian2(monkeypatch: pytest.MonkeyP
 
 def test_plasticity_divides_the_weights_of_song_miller_and_abbott(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, "song_2000")
-    # Brian2, three draws: 0.473 to 0.481, 27 % and 23 %, 22 to 27 Hz. The spread of other draws here is 0.472 to 0.484
+    # Brian2, three draws: 0.473 to 0.481, 27 % and 23 %, 22 to 27 Hz. That of other draws here is 0.472 to 0.485
     # and 21 to 33 Hz; weights begin with 20 % at each end and a mean of 0.5 +- 0.01.
     assert 0.465 < result["mean"] < 0.49
     assert 0.24 < result["low"] < 0.32 and 0.20 < result["high"] < 0.27
@@ -99,8 +99,8 @@ def test_plasticity_divides_the_weights_of_song_miller_and_abbott(monkeypatch: p
 
 def test_inhibition_learns_to_quieten_the_network_of_vogels(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, "vogels_2011", "--cells", "2000", "--duration", "3")
-    # Brian2, 10000 cells: 167, 71 to 74, 17 to 18 Hz. The second second shows how fast inhibition grows, and differs most
-    # from draw to draw; a fifth of the cells with the same number of inputs are correlated more, which costs 2 Hz.
+    # Brian2, 10000 cells: 167, 71 to 74, 17 to 18 Hz. The second second shows how fast inhibition grows, and differs
+    # most from draw to draw; a fifth of the cells with as many inputs each differ by some 2 Hz from draw to draw.
     before, learning, after = result["rates"]
     assert abs(before - 167.0) < 3.0 and abs(learning - 73.0) < 8.0 and 14.0 < after < 24.0
     assert result["weights"][0] < 1e-6 and 1.2 < result["weights"][2] < 1.6
@@ -109,7 +109,7 @@ def test_inhibition_learns_to_quieten_the_network_of_vogels(monkeypatch: pytest.
 def test_potentials_through_the_synapses_of_tsodyks_pawelzik_and_markram(monkeypatch: pytest.MonkeyPatch) -> None:
     peaks = run(monkeypatch, "tsodyks_1998")["peaks"]
     # Brian2 2.9 with dt = 1 us, which is of first order: its distance from dt = 0 is a thousandth of that at 1 ms, some
-    # 0.03 %. Here the solution is exact, but the peak of the 70 Hz train is sampled at, and its spikes rounded to, 10 us.
+    # 0.03 %. Here the solution is exact, but peaks are sampled every 10 us, to which the spikes of 70 Hz are rounded.
     brian2 = {
         "depression, 20 Hz": [0.912, 0.6849, 0.4129, 0.1814, 0.1276, 0.1271],
         "facilitation, 20 Hz": [1.0511, 2.4079, 3.7242, 5.8087, 8.3655, 9.8386],
@@ -134,12 +134,12 @@ def test_a_packet_of_spikes_passes_through_the_synfire_chain_of_diesmann(monkeyp
 
 def test_a_weak_volley_dies_in_the_synfire_chain_of_diesmann(monkeypatch: pytest.MonkeyPatch) -> None:
     # 45 spikes with 3 ms spread are far below the separatrix of the paper: the last groups have background alone, some
-    # 3 Hz * 100 cells * 5 ms = 1.5 spikes in a window, and the most in any of them not many more.
+    # 3 Hz * 100 cells * 5 ms = 1.5 spikes in a window, and the most in any of them are not many more.
     result = run(monkeypatch, "diesmann_1999", "--spikes", "45", "--spread", "3")
     assert all(count < 20 for count in result["counts"][5:])
 
 
-def test_pairings_of_clopath_and_others_depress_at_low_and_potentiate_at_high_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairings_of_clopath_depress_at_low_and_potentiate_at_high_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, "clopath_2010")
     # Brian2 2.9, rk4, dt = 10 us. There a cell is above its threshold for a step before it spikes, which adds to both
     # low-passes; with dt = 100 us it adds ten times as much, 0.03 to 0.06 %.
