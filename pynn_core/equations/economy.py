@@ -10,7 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _BRANCHES = (ast.IfExp, ast.BoolOp, ast.Subscript, ast.Lambda)
@@ -38,23 +38,24 @@ def shared(lines: list[str], prefix: str = "_s") -> list[str]:
     `prefix` begins such names, which no line may have yet.
     """
     parsed = [(line, *_parsed(line)) for line in lines]
-    counts: Counter[str] = Counter()
-    versions = _Versions()
+    values = _Values()
     for _, target, tree in parsed:
         if tree is not None:
-            _count(tree, versions, counts)
-        versions.assign(target)
+            values.number(tree)
+        values.assign(target)
+    counts: Counter[int] = Counter()
+    for *_, tree in parsed:
+        if tree is not None:
+            _count(tree, values, counts)
     result: list[str] = []
-    versions = _Versions()
-    names: dict[str, str] = {}
+    names: dict[int, str] = {}
     for line, target, tree in parsed:
         if tree is None:
             result.append(line)
         else:
             made: list[str] = []
-            value = _Sharing(versions, counts, names, made, prefix).visit(tree)
+            value = _Sharing(values, counts, names, made, prefix).visit(tree)
             result += [*made, f"{target} = {ast.unparse(value)}"]
-        versions.assign(target)
     return result
 
 
@@ -72,34 +73,55 @@ def _parsed(line: str) -> tuple[str, ast.expr | None]:
     return target, None if any(isinstance(node, _BRANCHES) for node in ast.walk(tree)) else tree
 
 
-class _Versions:
-    """Tells apart the values that a name has had."""
+class _Values:
+    """A number for each value: equal for operations of the same kind on equal ones."""
 
     def __init__(self) -> None:
-        self._numbers: Counter[str] = Counter()
+        self._versions: Counter[str] = Counter()
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._of: dict[ast.AST, int] = {}
+        self._with_names: set[int] = set()
 
     def assign(self, name: str) -> None:
-        if name:
-            self._numbers[name] += 1
+        """From here on the name is another value."""
+        self._versions[name] += 1
 
-    def key(self, node: ast.expr) -> str:
-        names = sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)})
-        return ast.unparse(node) + "".join(f" {name}{self._numbers[name]}" for name in names if self._numbers[name])
+    def number(self, node: ast.AST) -> int:
+        """The value of an expression, numbered with all its parts."""
+        key: list[Any] = [type(node).__name__]
+        varies = isinstance(node, ast.Name)
+        if isinstance(node, ast.Name):
+            key += [node.id, self._versions[node.id]]
+        else:
+            for _, part in ast.iter_fields(node):
+                for item in part if isinstance(part, list) else [part]:
+                    if isinstance(item, ast.expr):
+                        key.append(self.number(item))
+                        varies = varies or key[-1] in self._with_names
+                    else:
+                        key.append(type(item).__name__ if isinstance(item, ast.AST) else repr(item))
+        found = self._of[node] = self._numbers.setdefault(tuple(key), len(self._numbers))
+        if varies:
+            self._with_names.add(found)
+        return found
+
+    def operation(self, node: ast.AST) -> int | None:
+        """The value of an operation that is worth a name, or None."""
+        if not isinstance(node, ast.Call | ast.BinOp):
+            return None
+        number = self._of[node]
+        return number if number in self._with_names else None
 
 
-def _is_worth_a_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call | ast.BinOp) and any(isinstance(n, ast.Name) for n in ast.walk(node))
-
-
-def _count(node: ast.expr, versions: _Versions, counts: Counter[str]) -> None:
+def _count(node: ast.expr, values: _Values, counts: Counter[int]) -> None:
     """Count operations; parts of one that was met before are those of the first."""
-    if _is_worth_a_name(node):
-        key = versions.key(node)
-        counts[key] += 1
-        if counts[key] > 1:
+    number = values.operation(node)
+    if number is not None:
+        counts[number] += 1
+        if counts[number] > 1:
             return
     for child in _parts(node):
-        _count(child, versions, counts)
+        _count(child, values, counts)
 
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
@@ -109,21 +131,21 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
 
 class _Sharing(ast.NodeTransformer):
     def __init__(
-        self, versions: _Versions, counts: Counter[str], names: dict[str, str], made: list[str], prefix: str
+        self, values: _Values, counts: Counter[int], names: dict[int, str], made: list[str], prefix: str
     ) -> None:
-        self.versions, self.counts, self.names, self.made, self.prefix = versions, counts, names, made, prefix
+        self.values, self.counts, self.names, self.made, self.prefix = values, counts, names, made, prefix
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if not isinstance(node, ast.expr) or not _is_worth_a_name(node):
+        number = self.values.operation(node)
+        if number is None:
             return self.generic_visit(node)
-        key = self.versions.key(node)
-        if self.counts[key] < 2:
-            return self._inside(node)
-        if key not in self.names:
-            value = self._inside(node)
-            self.names[key] = f"{self.prefix}{len(self.names)}"
-            self.made.append(f"{self.names[key]} = {ast.unparse(value)}")
-        return ast.Name(self.names[key])
+        if self.counts[number] < 2:
+            return self._inside(cast(ast.expr, node))
+        if number not in self.names:
+            value = self._inside(cast(ast.expr, node))
+            self.names[number] = f"{self.prefix}{len(self.names)}"
+            self.made.append(f"{self.names[number]} = {ast.unparse(value)}")
+        return ast.Name(self.names[number])
 
     def _inside(self, node: ast.expr) -> ast.AST:
         if isinstance(node, ast.Call):
