@@ -63,6 +63,19 @@ class Event:
     """Whether the event cannot happen in a refractory cell."""
 
 
+@dataclass(frozen=True)
+class SynapticPathway:
+    """A way in which the spikes of one side act on a synapse, besides `on_pre` and `on_post` of its type."""
+
+    side: str
+    """"pre" or "post": whose spikes."""
+    statements: str
+    transmitted: str = "0"
+    """What a presynaptic spike passes on to the receptor, evaluated after the statements."""
+    delay: str = ""
+    """The parameter that is its delay (ms); "" for that of the connection."""
+
+
 @dataclass(frozen=True, eq=False)
 class TimedArray:
     """A function of time in equations: values[k] from k*dt (ms) on, the first and last values before and after.
@@ -121,6 +134,14 @@ class Definition:
     """Synapse types: statements executed when a postsynaptic spike arrives at the synapse."""
     transmitted: str = "weight"
     """Synapse types: what a presynaptic spike passes on to the receptor, evaluated after `on_pre`."""
+    pathways: Mapping[str, SynapticPathway] = field(default_factory=dict)
+    """Synapse types: further ways in which spikes act, each perhaps with a delay of its own."""
+    before_step: str = ""
+    """Synapse types: statements executed in every step, before the equations that are integrated step by step."""
+    each_step: str = ""
+    """Synapse types: statements executed in every step, after those equations."""
+    psp: str = ""
+    """Synapse types: what is passed on to the receptor in every step, whether there are spikes or not."""
     coupling: str = ""
     """Electrical synapses: the current (nA) into the postsynaptic cell, in terms of v_pre, v_post and parameters."""
     magnitudes: tuple[str, ...] = ()
@@ -285,6 +306,12 @@ class BaseCellType(BaseModelType):
         return location is None and variable in self.recordable
 
 
+_DYNAMICS = (
+    "states", "equations", "on_pre", "on_post", "transmitted", "pathways", "before_step", "each_step", "psp", "coupling"
+)  # fmt: skip
+"""What makes a synapse type another one than that which it derives from."""
+
+
 class BaseSynapseType(BaseModelType):
     """A synapse type: parameters, of which `weight` always exists and `delay` unless it is electrical.
 
@@ -298,6 +325,11 @@ class BaseSynapseType(BaseModelType):
     on_pre: ClassVar[str] = ""
     on_post: ClassVar[str] = ""
     transmitted: ClassVar[str] = "weight"
+    pathways: ClassVar[Mapping[str, SynapticPathway]] = {}
+    before_step: ClassVar[str] = ""
+    each_step: ClassVar[str] = ""
+    psp: ClassVar[str] = ""
+    method: ClassVar[str] = "auto"
     coupling: ClassVar[str] = ""
     magnitudes: ClassVar[tuple[str, ...]] = ()
     complements: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -317,7 +349,7 @@ class BaseSynapseType(BaseModelType):
     @classmethod
     def _make_definition(cls) -> Definition:
         # A subclass that only changes defaults is still the model it derives from.
-        own = {"states", "equations", "on_pre", "on_post", "transmitted", "coupling"} & set(cls.__dict__)
+        own = set(_DYNAMICS) & set(cls.__dict__)
         name = cls.__name__
         if not own and cls.__mro__[1].__dict__.get("definition") and cls.__mro__[1].__dict__.get("parameters"):
             name = cls.__mro__[1].definition.name  # type: ignore[attr-defined]
@@ -329,6 +361,11 @@ class BaseSynapseType(BaseModelType):
             on_pre=cls.on_pre,
             on_post=cls.on_post,
             transmitted=cls.transmitted,
+            pathways=dict(cls.pathways),
+            before_step=cls.before_step,
+            each_step=cls.each_step,
+            psp=cls.psp,
+            method=cls.method,
             coupling=cls.coupling,
             magnitudes=cls.magnitudes,
             literature=cls.literature,

@@ -172,6 +172,7 @@ class Projection:
         self._distance_cache: tuple[FloatArray, FloatArray] | None = None
         started, waited = time.perf_counter(), seconds_waited()
         self._check_receptor(receptor_type)
+        self._check_cell_variables()
         if native and synapse_type.definition.coupling:
             raise CapabilityError(
                 f"{self.label}: electrical connections are always made by the core. Leave native=True away."
@@ -200,6 +201,17 @@ class Projection:
                         "projection to each kind of cell."
                     )
         return {name: receptors[name] for name in self.post.receptor_types}
+
+    def _check_cell_variables(self) -> None:
+        """EquationError unless the cells have the variables that the synapse type sees."""
+        definition = self.synapse_type.definition
+        if definition.own:
+            from pyNN.equations.stepped import check_between
+
+            check_between(
+                definition, [p.definition for p in self.pre._roots()], [p.definition for p in self.post._roots()],
+                f"'{self.label}'",
+            )
 
     def _check_receptor(self, receptor_type: str | None) -> None:
         if self.synapse_type.definition.coupling:

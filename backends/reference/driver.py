@@ -78,6 +78,7 @@ from pyNN.reference.layout import (
     SPIKE_COUNT,
     SPIKE_STEP_ADDRESS,
     STEP,
+    STEPPED,
     STEPS,
     TARGET_STEP,
     TASK,
@@ -171,12 +172,24 @@ def _follow_rules(control, early, step, task):
     pathways = integers(control[PATHWAY_ADDRESS], control[PATHWAYS])
     for p in range(pathways.shape[0]):
         pathway = integers(pathways[p], PATHWAY_FIELDS)
-        queue = integers(pathway[PATHWAY_QUEUE], QUEUE_FIELDS)
-        if pathway[PATHWAY_SLICE] != task:
+        if pathway[PATHWAY_SLICE] != task or pathway[PATHWAY_EARLY] != early:
             continue
-        if pathway[PATHWAY_EARLY] == early and pathway[PATHWAY_CURSOR] < queue[QUEUE_COUNT]:
+        queue = integers(pathway[PATHWAY_QUEUE], QUEUE_FIELDS)
+        if pathway[PATHWAY_CURSOR] < queue[QUEUE_COUNT]:
             begin = _now(control, task)
             call(pathway[PATHWAY_KERNEL], pathways[p], step, 0)
+            pathway[PATHWAY_TIME] += _now(control, task) - begin
+
+
+@njit(error_model="numpy")
+def _go_on(control, task):
+    """Let a slice's synapses that do something in every step do so, and what they do with spikes before the update."""
+    pathways = integers(control[PATHWAY_ADDRESS], control[PATHWAYS])
+    for p in range(pathways.shape[0]):
+        pathway = integers(pathways[p], PATHWAY_FIELDS)
+        if pathway[PATHWAY_SLICE] == task and pathway[PATHWAY_EARLY] >= 2:
+            begin = _now(control, task)
+            call(pathway[PATHWAY_KERNEL], pathways[p], control[STEP], 0)
             pathway[PATHWAY_TIME] += _now(control, task) - begin
 
 
@@ -346,6 +359,9 @@ def _end_phase(control, address):
     """What a single thread does when all tasks of a phase are done: prepare the next; 0, or why the threads stop."""
     end = control[STEP] + control[STEPS]
     groups = _groups(control)
+    if control[UPDATING] == 2:
+        control[UPDATING] = 1
+        return 0
     if control[UPDATING] == 1:
         for g in range(groups.shape[0]):
             if groups[g, KERNEL_ADDRESS] != 0:
@@ -370,7 +386,7 @@ def _end_phase(control, address):
         _begin_delivery(control, done + 1, end)
         return 0
     control[STEP], control[STEPS] = end, 0
-    control[UPDATING] = 1
+    control[UPDATING] = 1 + control[STEPPED]
     return _begin_interval(control, address)
 
 
@@ -405,7 +421,7 @@ def drive(address, unused_1, unused_2):
 
     4: the spikes of an interval must be exchanged with other ranks; `resume` is to be called then.
     `address` is that of the control record. Several threads may call this at the same time. Two phases alternate: cells
-    are updated, and their spikes are delivered. Each has a task for each slice of the cells, which any thread may do;
+    are updated, and their spikes are delivered; before the update, synapses go on that do so in every step. Each has a task for each slice of the cells, which any thread may do;
     there is a table of records of groups for each slice. The thread that does the last task prepares the next phase.
     With a single slice, its table is that of the groups.
     """
@@ -416,6 +432,8 @@ def drive(address, unused_1, unused_2):
             return 0 if control[REASON] == 3 else control[REASON]
         if control[UPDATING] == 1:
             _update(control, task)
+        elif control[UPDATING] == 2:
+            _go_on(control, task)
         else:
             _deliver_steps(control, task)
         if add_atomically(address + 8 * FINISHED, 1) == control[SLICES] - 1:

@@ -1,4 +1,4 @@
-"""What the MPI ranks of a simulation tell each other while it runs: the spikes of their cells, and coupled potentials.
+"""What the MPI ranks of a simulation tell each other while it runs: the spikes of their cells, and states that synapses see.
 
 Every rank gets the spikes of all. In an interval there is one message of a fixed length from each rank to all; only if
 some rank has more spikes than fit does a second one follow, and from then on messages are longer.
@@ -16,7 +16,7 @@ from pyNN.reference.world import CellGroup, Group, World
 from pyNN.specs import IntArray
 
 _FIRST_LENGTH = 64
-_SPIKES, _POTENTIALS = "exchange of spikes", "exchange of membrane potentials"
+_SPIKES, _POTENTIALS = "exchange of spikes", "exchange of states that synapses see"
 
 
 class Exchange:
@@ -60,10 +60,10 @@ class Exchange:
         return received
 
     def potentials(self, world: World) -> None:
-        """Bring the membrane potentials of coupled groups up to date."""
-        for current in world.coupled.values():
-            group = current.group
-            values = group.row("v")
+        """Bring up to date the membrane potentials of coupled groups, and other states that synapses see."""
+        seen = {(current.group.spec.id, "v"): current.group for current in world.coupled.values()} | world.watched
+        for (_, state), group in sorted(seen.items(), key=lambda item: item[0]):
+            values = group.row(state)
             everyone: NDArray[np.float64] = np.empty(group.size)
             shares = [self._share(group, rank) for rank in range(self.comm.size)]
             first, last = group.own

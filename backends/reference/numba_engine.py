@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
+from pyNN.equations.stepped import is_stepped
 from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.reference import compiled, delivery, layout
@@ -22,6 +23,7 @@ from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.regenerating import regenerated_kind, rule_record
 from pyNN.reference.routing import Sorted
+from pyNN.reference.stepped_compiled import SteppedCompiled, StepPathway
 from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray, SourceTable
 from pyNN.spike_sources import CountedPoissonSource
@@ -103,7 +105,7 @@ class NumbaEngine:
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
         self._queues: dict[int, Queue] = {}
-        self._pathways: list[Pathway] = []
+        self._pathways: list[Pathway | StepPathway] = []
         self._keepers: tuple[IntArray, IntArray, IntArray] = (_addresses([]), _addresses([]), _addresses([]))
         self._couplings = np.zeros((0, layout.COUPLING_FIELDS), dtype=np.int64)
         self._rows: dict[int, int] = {}
@@ -144,8 +146,9 @@ class NumbaEngine:
 
     def make_synapses(
         self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
-    ) -> CompiledSynapses:
-        synapses = CompiledSynapses(projection, parts, dt, step, seed, trial)
+    ) -> CompiledSynapses | SteppedCompiled:
+        kind = SteppedCompiled if is_stepped(projection.spec.model) else CompiledSynapses
+        synapses = kind(projection, parts, dt, step, seed, trial)
         synapses.start(self)
         return synapses
 
@@ -251,7 +254,7 @@ class NumbaEngine:
     def _describe_rules(self, world: World) -> None:
         """Records of queues, histories and pathways, which refer to those of groups."""
         histories: list[History] = []
-        pathways: list[Pathway] = []
+        pathways: list[Pathway | StepPathway] = []
         base, width = self._records.ctypes.data, layout.GROUP_FIELDS * 8
         for queue in self._queues.values():
             queue.pathways = []
@@ -262,6 +265,10 @@ class NumbaEngine:
                 histories.append(history)
             for pathway in synapses.pathways:
                 if not len(pathway.posts):
+                    continue
+                if pathway.source is None:
+                    pathway.describe(None, None, base + width * self._rows[id(pathway.target)])
+                    pathways.append(pathway)
                     continue
                 queue = self._queues.setdefault(id(pathway.source), Queue(pathway.source))
                 if not pathway.in_queue:
@@ -278,6 +285,7 @@ class NumbaEngine:
             queue.describe()
         self._alive += [used, histories, pathways]
         self._pathways = pathways
+        self._control[layout.STEPPED] = int(any(p.record[layout.PATHWAY_EARLY] > 1 for p in pathways))
         self._keepers = (_addresses(used), _addresses(histories), _addresses(pathways))
 
     def _describe_couplings(self, world: World) -> None:
@@ -469,7 +477,7 @@ class NumbaEngine:
         received = exchange.spikes()
         control[layout.RECEIVED_ADDRESS] = received.ctypes.data
         functions["unpack"](control.ctypes.data, len(received), 0)
-        if world.coupled:
+        if world.coupled or world.watched:
             exchange.potentials(world)
         exchange.seconds += time.perf_counter() - began
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from pyNN.connectors.regeneration import Drawn, RegeneratedTable
+from pyNN.equations.stepped import is_stepped
 from pyNN.parallel import Communicator
 from pyNN.profiling import PhaseTimes
 from pyNN.reference.eager_synapses import EagerSynapses
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted, sort_by_source
+from pyNN.reference.stepped import SteppedEagerly
 from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import FloatArray, IntArray, SourceTable
 
@@ -48,8 +50,9 @@ class NumpyEngine:
 
     def make_synapses(
         self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int
-    ) -> EagerSynapses:
-        synapses = EagerSynapses(projection, parts, dt, step, seed, trial)
+    ) -> EagerSynapses | SteppedEagerly:
+        kind = SteppedEagerly if is_stepped(projection.spec.model) else EagerSynapses
+        synapses = kind(projection, parts, dt, step, seed, trial)
         synapses.start()
         return synapses
 

@@ -112,8 +112,8 @@ class RuledSynapses(ABC):
         self.projection = projection
         self.spec = projection.spec
         self.model = projection.spec.model
-        self.rule: Rule = synapses.rule(self.model)
         self.parts = parts
+        self.rule: Rule = self._make_rule()
         self.dt = dt
         self.start_step = step
         self.size = projection.table.size
@@ -129,6 +129,9 @@ class RuledSynapses(ABC):
             given = self.spec.initial_values.get(name, self.model.states[name].initial)
             self.initial[name] = _column(given)
         self._check()
+
+    def _make_rule(self) -> Rule:
+        return synapses.rule(self.model)
 
     @property
     def fraction(self) -> float:

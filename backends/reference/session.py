@@ -23,6 +23,7 @@ from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
 from pyNN.reference.packing import PackedTable
 from pyNN.reference.routing import make_parts, make_routes, regenerated_routes, routes_by_source
+from pyNN.reference.stepped import SteppedSynapses
 from pyNN.reference.world import (
     CellGroup,
     Current,
@@ -126,12 +127,24 @@ class ReferenceSession:
         world.routes += [route for p in projections.values() for route in p.routes]
         world.ruled += [p.synapses for p in projections.values() if p.synapses is not None]
         world.couplings += [coupling for p in projections.values() for coupling in p.couplings]
+        for projection in projections.values():
+            self._watch(projection)
         for coupling in world.couplings:
             for end in (coupling.source, coupling.target):
                 world.coupled.setdefault(id(end), CoupledCurrent(end))
         world.currents.update(currents)
         world.recordings.update(recordings)
         self._stale = True
+
+    def _watch(self, projection: Projection) -> None:
+        """Note the states of presynaptic cells that synapses see, on ranks without such synapses, too."""
+        if not isinstance(projection.synapses, SteppedSynapses):
+            return
+        for source, _, _ in split_by_population(self._populations, projection.spec.pre):
+            group = self._groups[source.id]
+            for name in projection.synapses.watched():
+                if isinstance(group, CellGroup) and name in group.analysis.states:
+                    self._world.watched[source.id, name] = group
 
     def _make_routes(
         self, projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]

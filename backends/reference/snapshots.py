@@ -22,6 +22,8 @@ from pyNN.parallel import together
 from pyNN.reference import layout
 from pyNN.reference.compiled_synapses import NO_SPIKE, CompiledSynapses, History, Pathway, Queue
 from pyNN.reference.eager_synapses import DelayClass, EagerSynapses
+from pyNN.reference.stepped import SteppedEagerly
+from pyNN.reference.stepped_compiled import SteppedCompiled
 from pyNN.reference.world import CellGroup, Group, SourceGroup, SpikeRecording, StateRecording
 from pyNN.specs import IntArray, NetworkSpec
 from pyNN.spike_sources import restored_source, source_state
@@ -198,6 +200,8 @@ def _all_samples(pieces: list[tuple[Any, Any, int]]) -> Tree:
 
 
 def _synapses_state(synapses: Any) -> Later:
+    if isinstance(synapses, SteppedEagerly | SteppedCompiled):
+        return lambda gathering: _stepped_state(synapses, gathering)
     if isinstance(synapses, EagerSynapses):
         return lambda gathering: _eager_state(synapses, gathering)
     if isinstance(synapses, CompiledSynapses):
@@ -231,6 +235,24 @@ def _alike(synapses: Any, names: Callable[[], list[str]], value: Callable[[str],
 
     found: Tree = gathering.joined(lambda: {n: value(n) for n in first_to_have(everyone, rank)}, join, what)
     return found
+
+
+# --- synapses that do something in every step, of both engines -------------------------------------------------------
+
+
+def _stepped_state(synapses: SteppedEagerly | SteppedCompiled, gathering: Gathering) -> Tree:
+    return {
+        "connections": _all_connections(synapses, synapses.kept, gathering),
+        "under_way": _alike(
+            synapses, lambda: list(synapses.under_way()), lambda key: synapses.under_way()[key], gathering
+        ),
+    }
+
+
+def _restore_stepped(
+    synapses: SteppedEagerly | SteppedCompiled, tree: Mapping[str, Any], places: IntArray | None
+) -> None:
+    synapses.restored({n: _own(values, places) for n, values in tree["connections"].items()}, tree["under_way"])
 
 
 # --- synapses of the plain engine ------------------------------------------------------------------------------------
@@ -479,7 +501,9 @@ def restore(session: ReferenceSession, tree: Mapping[str, Any]) -> None:
         _restore_queues(session, tree)
         for number, synapses in ruled.items():
             own = tree["projections"][str(number)]
-            if isinstance(synapses, EagerSynapses):
+            if isinstance(synapses, SteppedEagerly | SteppedCompiled):
+                _restore_stepped(synapses, own, places[number])
+            elif isinstance(synapses, EagerSynapses):
                 _restore_eager(synapses, own, places[number])
             else:
                 _restore_compiled(synapses, own, _queues(session), places[number])

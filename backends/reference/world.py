@@ -496,6 +496,8 @@ class World:
     couplings: list[Any] = field(default_factory=list)
     coupled: dict[int, Any] = field(default_factory=dict)
     """pyNN.reference.coupling.CoupledCurrent of each group with gap junctions, by id() of the group."""
+    watched: dict[tuple[int, str], CellGroup] = field(default_factory=dict)
+    """Groups of which synapses see a state, which all MPI ranks must know then; by population and name of the state."""
     currents: dict[int, Current] = field(default_factory=dict)
     recordings: dict[int, SpikeRecording | StateRecording] = field(default_factory=dict)
     current_step: int = 0

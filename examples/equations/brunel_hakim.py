@@ -15,6 +15,7 @@ from pyNN.utility import get_simulator
 sim, options = get_simulator(
     ("--cells", "number of cells", {"type": int, "default": 5000}),
     ("--duration", "in ms", {"type": float, "default": 1000.0}),
+    ("--figure", "file for a figure of the spikes and of the network's rate", {"default": None}),
 )
 
 N = options.cells
@@ -56,4 +57,25 @@ smooth = np.convolve(power, np.ones(9) / 9.0, "same")
 band = (frequencies > 20.0) & (frequencies < 400.0)
 oscillation = float(frequencies[band][np.argmax(smooth[band])])
 print(f"  {rate:.2f} Hz a cell, oscillation of {oscillation:.0f} Hz")
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    window = (options.duration - 100.0, options.duration)
+    trains = group.get_data("spikes").segments[0].spiketrains[:500]
+    in_ms = counts[: len(counts) // 10 * 10].reshape(-1, 10).sum(axis=1) / N / 1e-3
+    line = {"marker": "", "linestyle": "-"}
+    Figure(
+        Panel(trains, ylabel="cell", xlim=window, xlabel="time (ms)", xticks=True),
+        Panel(
+            DataTable(np.arange(len(in_ms)) + 0.5, in_ms), line_properties=[line],
+            xlim=window, xlabel="time (ms)", ylabel="rate (Hz)",
+        ),
+        Panel(
+            DataTable(frequencies[band], smooth[band] / smooth[band].max()), line_properties=[line],
+            xlabel="frequency (Hz)", ylabel="power",
+        ),
+        title="Brunel and Hakim 1999", annotations=f"simulated with {options.simulator}",
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

@@ -95,6 +95,9 @@ def Neuron(
 
 
 class _Reader:
+    further: tuple[str, ...] = ()
+    """Names with a meaning of their own that have equations."""
+
     def __init__(
         self, parameters: Any, equations: Any, spike: Any, axon_spike: Any, reset: Any, axon_reset: Any,
         refractory: Any, functions: Any, name: str, description: str, extra: dict[str, Any],
@@ -127,7 +130,7 @@ class _Reader:
         self.axon_reset = None if axon_reset is None else _text(axon_reset, self.name, "axon_reset")
         self.refractory = refractory
         self.used: dict[str, None] = {}
-        self.heads = _heads(self.text)
+        self.heads = _heads(self.text, self.further)
         self.variables = list(dict.fromkeys(name for name, *_ in self.heads))
 
     # --- parameters ------------------------------------------------------------------------------------------
@@ -696,8 +699,8 @@ def _pieces(code: str) -> list[tuple[int, int]]:
     return pieces
 
 
-def _heads(text: Text) -> list[tuple[str, bool, int, int]]:
-    """(variable, whether by its derivative, begin, end) of each statement."""
+def _heads(text: Text, further: tuple[str, ...]) -> list[tuple[str, bool, int, int]]:
+    """(variable, whether by its derivative, begin, end) of each statement. `further`: names that it may be, too."""
     result: list[tuple[str, bool, int, int]] = []
     for begin, end in _pieces(text.code):
         code = text.code[begin:end]
@@ -710,7 +713,8 @@ def _heads(text: Text) -> list[tuple[str, bool, int, int]]:
             if head is None:
                 text.fail("a statement is 'x = expression', or an equation with one 'dx/dt'.", lead, end - lead)
             name, place = head["name"], begin + head.start("name")
-        _check_name(text, name, place)
+        if name not in further:
+            _check_name(text, name, place)
         if any(other == name for other, *_ in result):
             text.fail(
                 f"'{name}' has an equation already; give what is computed in between a name of its own.",

@@ -28,6 +28,7 @@ from pyNN.errors import CapabilityError, EquationError, nearest
 WEIGHT = "w"
 TARGET = "g_target"
 _SENT = "to_target"
+_TIMES = ("t", "dt", "t_last", "t_pre", "t_post")
 _PLACES = ("projection", "postsynaptic", "semiglobal")
 
 
@@ -51,12 +52,14 @@ def Synapse(
     """A synapse type from ANNarchy's notation: ``sim.Projection(a, b, connector, MySynapse(weight=0.1, delay=1.0))``.
 
     `w` is the weight and `g_target` what the presynaptic spike adds to the receptor of the projection; without
-    `pre_spike` it is w. Linear equations are solved exactly from event to event, with and without the flag
-    event-driven. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for continuous
-    transmission, values of the cells and structural plasticity.
+    `pre_spike` it is w. Linear equations that nothing reads between spikes are solved exactly from spike to spike, with
+    and without the flag event-driven; others are integrated in every step, by Euler's method unless a flag says
+    another. `psp` is passed on to the receptor in every step; there is nothing else then that a spike adds, unless
+    `pre_spike` says so. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for
+    axonal events and structural plasticity.
     """
     shown = re.sub(r"\W", "_", name) or "Synapse"
-    unavailable = {"psp": psp, "pre_axon_spike": pre_axon_spike, "pruning": pruning, "creating": creating}
+    unavailable = {"pre_axon_spike": pre_axon_spike, "pruning": pruning, "creating": creating}
     for argument, given in unavailable.items():
         if given is not None:
             raise CapabilityError(f"{shown}: {argument}={given!r} is not available. {_REASONS[argument]}")
@@ -66,47 +69,84 @@ def Synapse(
         parameters, equations, None, None, None, None, None, functions, name or "Synapse", description,
         dict(extra_values or {}), dict(constants or {}), "explicit",
     )  # fmt: skip
-    return reader.synapse_type(f"{TARGET} += {WEIGHT}" if pre_spike is None else pre_spike, post_spike or "")
+    if pre_spike is None:
+        pre_spike = f"{TARGET} += {WEIGHT}" if psp is None else ""
+    return reader.synapse_type(pre_spike, post_spike or "", psp or "")
 
 
 _REASONS = {
-    "psp": "A synapse acts on its target when a presynaptic spike arrives: write 'g_target += ...' in pre_spike.",
     "pre_axon_spike": "Axonal events are recorded, and reach no synapse.",
     "pruning": "Connections stay as they were made; a weight of 0 has no effect.",
     "creating": "Connections stay as they were made.",
 }
 
 
+def _block(rows: Mapping[int, Any]) -> str:
+    """Texts by the line in which each stands."""
+    found = {k: v if isinstance(v, str) else "; ".join(v) for k, v in rows.items()}
+    return "\n".join(found.get(k, "") for k in range(1, max(found, default=0) + 1))
+
+
 class _SynapseReader(_Reader):
-    def synapse_type(self, pre_spike: Any, post_spike: Any) -> Any:
+    further = (WEIGHT,)
+
+    def synapse_type(self, pre_spike: Any, post_spike: Any, psp: Any) -> Any:
         from pyNN.equations import SynapseType
 
         statements = [self._statement(begin, end, derived) for _, derived, begin, end in self.heads]
         rows: dict[int, str] = {}
-        for (_, derived, begin, _), s in zip(self.heads, statements, strict=True):
-            if not derived:
-                self._cannot(self.text, f"'{s.name}' would be computed in every step; what changes at a spike stands "
-                             "in pre_spike or post_spike.", begin, 1)
-            limited = [key for key in s.flags if key in ("min", "max")]
-            if limited:
-                self._cannot(self.text, f"'{limited[0]}' limits '{s.name}' between spikes, which is not available; use "
-                             "clip() in pre_spike or post_spike.", self.text.find(limited[0], begin), 3)
-            rows[s.line] = f"d{s.name}/dt = {s.right} : 1"
+        blocks: dict[bool, dict[int, list[str]]] = {True: {}, False: {}}
+        last = max((k for k, s in enumerate(statements) if s.is_derivative), default=-1)
+        begun = False
+        for number, ((_, _, begin, _), s) in enumerate(zip(self.heads, statements, strict=True)):
+            name = "weight" if s.name == WEIGHT else s.name
+            begun |= s.is_derivative
+            if s.is_derivative:
+                self._check_limits(s, begin)
+                flags = [METHODS[key] for key in s.flags if key in METHODS]
+                flags += ["event-driven"] * ("event-driven" in s.flags)
+                rows[s.line] = f"d{name}/dt = {s.right} : 1" + (f" ({', '.join(flags)})" if flags else "")
+                if self._limited(name, s.flags) != name:
+                    blocks[False].setdefault(s.line, []).append(f"{name} = {self._limited(name, s.flags)}")
+                continue
+            if begun and number < last:
+                self._cannot(self.text, f"'{s.name}' is computed between two equations dx/dt. Put what is computed in "
+                             "every step before the first or after the last of them.", begin, 1)
+            value = self._limited(re.sub(rf"^{WEIGHT}\b", "weight", s.right), s.flags)
+            blocks[not begun and last >= 0].setdefault(s.line, []).append(f"{name} = {value}")
+            if s.name != WEIGHT:
+                rows[s.line] = f"{name} : 1"
         pre, sent = self._code(_text(pre_spike, self.name, "pre_spike"), True)
         post, _ = self._code(_text(post_spike, self.name, "post_spike"), False)
+        text = _text(psp, self.name, "psp")
         return SynapseType(
             name=self.name,
-            equations="\n".join(rows.get(k, "") for k in range(1, max(rows, default=0) + 1)),
+            equations=_block(rows),
             parameters={n: float(v) for n, v in self.defaults.items()},
             on_pre=pre,
             on_post=post,
+            before_step=_block(blocks[True]),
+            each_step=_block(blocks[False]),
+            psp=self._expression(text, 0, len(text.code)) if text.code.strip() else "",
             transmitted=_SENT if sent else "0",
-            initial=self._initial(statements),
+            initial=self._initial([s for s in statements if s.name != WEIGHT]),
             functions=self.functions,
             constants={n: float(v) for n, v in self.constants.items()},
             description=self.description,
             unchecked_units=True,
+            method="euler",
         )
+
+    def _check_limits(self, statement: Any, begin: int) -> None:
+        limited = [key for key in statement.flags if key in ("min", "max")]
+        if limited and "event-driven" in statement.flags:
+            self._cannot(self.text, f"'{limited[0]}' limits '{statement.name}' in every step, and event-driven variables "
+                         "change at spikes only; use clip() in pre_spike or post_spike, or leave event-driven away.",
+                         self.text.find(limited[0], begin), 3)
+
+    def _limited(self, value: str, flags: Mapping[str, str]) -> str:
+        value = f"maximum({value}, {flags['min']})" if "min" in flags else value
+        return f"minimum({value}, {flags['max']})" if "max" in flags else value
 
     def _cannot(self, text: Text, message: str, offset: int, width: int) -> NoReturn:
         try:
@@ -127,15 +167,19 @@ class _SynapseReader(_Reader):
         super()._parameter_flags(text, key, ",".join(kept), offset)
 
     def _check(self, piece: Piece, symbol: str = "") -> None:
-        known = [*self.defaults, *self.variables, *self.constants, WEIGHT, "pi", "e", "True", "False"]
+        known = [*self.defaults, *self.variables, *self.constants, WEIGHT, "pi", "e", "True", "False", *_TIMES]
+        sides = set()
         for node in ast.walk(piece.tree):
             if isinstance(node, ast.Attribute):
-                self._unavailable(piece, node, "is a value of a cell; a synapse sees its own variables, parameters and "
-                                  "spikes only")
+                if not (isinstance(node.value, ast.Name) and node.value.id in ("pre", "post")):
+                    self._unavailable(piece, node, "is no variable; those of the cells are pre.x and post.x")
+                sides.add(id(node.value))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                self._unavailable(piece, node, "is the input of a rate-coded neuron; a conductance of the cell is "
+                                  "post.g_exc")
         for name, node in piece.names():
-            if name in ("t", "dt", "t_last", "t_pre", "t_post", "pre", "post"):
-                self._unavailable(piece, node, "is not available in synapses; what passes between spikes can be "
-                                  "written as an equation, such as tau*dx/dt = -x")
+            if id(node) in sides:
+                continue
             if name not in known and name != symbol:
                 piece.fail(f"'{name}' is not known here.{nearest(name, known)} Known: {', '.join(known)}.", node)
         for name, call in piece.calls():
@@ -181,12 +225,14 @@ class _SynapseReader(_Reader):
                 )  # fmt: skip
             name = "weight" if name == WEIGHT else name
             if flags:
+                first = name == _SENT and operator == "="
                 value = value if operator == "=" else f"{name} {operator[0]} ({value})"
                 operator = "="
-                value = f"maximum({value}, {flags['min']})" if "min" in flags else value
-                value = f"minimum({value}, {flags['max']})" if "max" in flags else value
+                value = self._limited(value, flags)
+                if "unless_post" in flags:
+                    value = f"({value}) if t - t_post > 1.5*dt else {'0.0' if first else name}"
             lines.setdefault(text.line_number(lead), []).append(f"{name} {operator} {value}")
-        return "\n".join("; ".join(lines.get(k, [])) for k in range(1, max(lines, default=0) + 1)), sent
+        return _block(lines), sent
 
     def _limits(self, text: Text, begin: int, end: int) -> tuple[int, dict[str, str]]:
         """Where the expression ends, and its limits in our notation."""
@@ -198,8 +244,9 @@ class _SynapseReader(_Reader):
         for part in _split_commas(code[colon + 1 :]):
             key, _, value = (word.strip() for word in part.partition("="))
             if key == "unless_post":
-                self._cannot(text, "'unless_post' is not available: of spikes that arrive together, the postsynaptic "
-                             "one comes first.", text.find(key, place), len(key))
+                flags[key] = ""
+                place += len(part) + 1
+                continue
             if key not in ("min", "max") or not value:
                 text.fail("after ':' come min= and max=.", place, max(len(part), 1))
             piece = parse(text, place + part.index("=") + 1, place + len(part), _HINTS)

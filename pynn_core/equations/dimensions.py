@@ -23,6 +23,8 @@ _SAME_UNIT = ("abs", "floor", "ceil", "sum", "before", "trunc", "round", "positi
 _ALIKE = ("minimum", "maximum", "clip", "modulo", "Uniform", "DiscreteUniform", "Normal", "LogNormal")
 _NUMBERS = ("rand", "uniform", "randn", "poisson", "binomial", "Poisson", "Binomial")
 _ALIAS = re.compile(r"\b(" + "|".join(sorted(UNIT_ALIASES, key=len, reverse=True)) + r")\b")
+UNKNOWN = "?"
+"""The unit of a name of which the unit is not known yet: it fits every other."""
 KINDS = ("integer", "boolean")
 """What may stand in the place of a unit: whole numbers, and 0 or 1; both have none."""
 
@@ -34,7 +36,7 @@ class Dimension:
     exponents: tuple[tuple[str, Fraction], ...]
     text: str
     any: bool = False
-    """The number 0, which fits every unit."""
+    """The number 0, or something whose unit is not known: fits every unit."""
 
     def fits(self, other: Dimension) -> bool:
         return self.any or other.any or self.exponents == other.exponents
@@ -43,11 +45,13 @@ class Dimension:
         total = dict(self.exponents)
         for symbol, exponent in other.exponents:
             total[symbol] = total.get(symbol, Fraction(0)) + power * exponent
+        if UNKNOWN in (self.text, other.text):
+            return ANY
         return Dimension(_ordered(total), _combine(self, other, power), self.any)
 
     def power(self, exponent: Fraction) -> Dimension:
         text = f"({self.text})**{exponent}" if self.exponents else ""
-        return Dimension(_ordered({s: e * exponent for s, e in self.exponents}), text)
+        return ANY if self.text == UNKNOWN else Dimension(_ordered({s: e * exponent for s, e in self.exponents}), text)
 
     def __str__(self) -> str:
         return self.text or "dimensionless"
@@ -55,6 +59,7 @@ class Dimension:
 
 NUMBER = Dimension((), "")
 ZERO = Dimension((), "", any=True)
+ANY = Dimension((), UNKNOWN, any=True)
 
 
 NOISE_DIMENSION = Dimension((("s", Fraction(-1, 2)),), "1/sqrt(ms)")
@@ -71,6 +76,8 @@ def plain(unit: str) -> str:
 @cache
 def dimension(unit: str) -> Dimension:
     """The dimension of a unit; UnitsError where the text is not a unit."""
+    if unit == UNKNOWN:
+        return ANY
     unit = plain(unit)
     exponents = {str(u.symbol): Fraction(e) for u, e in quantity(unit).simplified.dimensionality.items()}
     return Dimension(_ordered(exponents), unit.strip())
@@ -79,6 +86,8 @@ def dimension(unit: str) -> Dimension:
 @cache
 def coherent_factor(unit: str) -> float:
     """What a number in `unit` is multiplied by to become one of the coherent system (Hz: 0.001, being 1/ms)."""
+    if unit == UNKNOWN:
+        return 1.0
     unit = plain(unit)
     size = float(quantity(unit).simplified.magnitude)
     exponent = sum(_BASE_EXPONENTS.get(symbol, 0) * power for symbol, power in dimension(unit).exponents)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from pyNN.equations.analysis import FREE, INDEX, INJECTED, LAST_SPIKE, OLD, RANDOM, TIME, TIME_AT_END, Analysis, public
+from pyNN.equations.economy import needed, shared
 from pyNN.equations.fixed import Fixed
 from pyNN.equations.functions import (
     NUMBA_EXPONENTIALS,
@@ -36,6 +37,8 @@ from pyNN.equations.refinement import Refined
 
 SPIKES, NOT_FINITE = 1, 2
 """What a compiled update returns, added up."""
+_RECEPTORS_IN_LINE = 3
+"""Up to as many, what has arrived is cleared where it is read; beyond that a loop over receptors is sooner compiled."""
 
 
 def build(analysis: Analysis, tableau: Tableau | None = None) -> Program:
@@ -382,12 +385,14 @@ def numba_source(program: Program, per_cell: bool) -> str:
         '@njit(error_model="numpy")',
         "def update(_first, _last, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
         "    _n = _last - _first",
-        *(f"    _x{i} = _x[{i}][_first:_last]" for i, _ in states),
-        *(f"    _row{i} = _w[{i}][_first:_last]" for i in receptors),
-        *(f"    {name} = _c[{i}]" for i, name in coefficients if not per_cell),
-        *(f"    _c{i} = _c[{i}][_first:_last]" for i, _ in coefficients if per_cell),
-        "    _any = 0",
     ]
+    views = [
+        *(f"_x{i} = _x[{i}, _first:_last]" for i, _ in states),
+        *(f"_row{i} = _w[{i}, _first:_last]" for i in receptors),
+        *(f"_c{i} = _c[{i}, _first:_last]" if per_cell else f"{name} = _c[{i}]" for i, name in coefficients),
+        *(f"_scratch{i} = _scratch[{i}, _first:_last]" for i, _ in states),
+    ]
+    body = ["_any = 0"]
     load_coefficients: Callable[[str], list[str]] = lambda text: [  # noqa: E731
         f"{name} = _c{i}[_i]" for i, name in coefficients if per_cell and mentions(text, name)
     ]
@@ -403,14 +408,19 @@ def numba_source(program: Program, per_cell: bool) -> str:
         store += [f"_total = {total}", f"_any |= 0 if _total - _total == 0.0 else {NOT_FINITE}"]
     load_arrivals = [f"_w{i} = _row{i}[_i]" for i in receptors]
     clear = [f"_row{i}[_i] = 0.0" for i in receptors]
+    cleared: list[str] = []
+    if len(receptors) > _RECEPTORS_IN_LINE:
+        clear = []
+        cleared = _loop(f"range({len(receptors)})", "_r", _loop("range(_first, _last)", "_i", ["_w[_r, _i] = 0.0"]))
     common = [*load_states, "_refractory = _refractories[_i]"]
     if analysis.extended:
         common.append(f"{INDEX} = _first + _i")
     injected = [f"{INJECTED} = _injected[_i]"]
     if not (program.refinement or program.lockstep):
-        body = [*common, *injected, *load_arrivals, *load_coefficients(" ".join(integration + completion)),
-                *integration, *completion, *store, *clear]
-        lines += ["    for _i in range(_n):", *(f"        {line}" for line in body)]
+        body += _loop("range(_n)", "_i", needed(shared([
+            *common, *injected, *load_arrivals, *load_coefficients(" ".join(integration + completion)),
+            *integration, *completion, *store, *clear,
+        ])))  # fmt: skip
     else:
         own = [(i, name) for i, name in states if name in analysis.integrated]
         # What was assigned before the equations is the state that adaptive steps begin with.
@@ -438,23 +448,21 @@ def numba_source(program: Program, per_cell: bool) -> str:
                   *load_coefficients(" ".join(completion)), "_active = _refractory <= 0.0", *completion, *store, *clear]
         sliced = "[:, _first:_last]"
         own_cells = [f"_x{sliced}", f"_scratch{sliced}", "_refractories", "_injected", "_c" + per_cell * sliced]
-        refined = [
-            "    if _redo != 0:",
-            "        for _i in range(_n):",
-            "            if _flags[_i] != 0:",
-            *(f"                {line}" for line in redo),
-        ]
-        lines += [
-            *(f"    _scratch{i} = _scratch[{i}][_first:_last]" for i, _ in states),
-            "    _redo = 0",
-            "    for _i in range(_n):",
-            *(f"        {line}" for line in first),
-            *(refined if program.refinement else [f"    integrate(_n, {', '.join(own_cells)})"]),
-            "    for _i in range(_n):",
-            *(f"        {line}" for line in second),
-        ]
-    lines += ["    return _any", ""]
+        if program.refinement:
+            body += ["_redo = 0"]
+        body += _loop("range(_n)", "_i", needed(shared(first)))
+        if program.refinement:
+            again = ["if _flags[_i] != 0:", *(f"    {line}" for line in needed(redo))]
+            body += ["if _redo != 0:", *(f"    {line}" for line in _loop("range(_n)", "_i", again))]
+        else:
+            body.append(f"integrate(_n, {', '.join(own_cells)})")
+        body += _loop("range(_n)", "_i", needed(shared(second)))
+    lines += [*(f"    {line}" for line in needed([*views, *body, *cleared, "return _any"])), ""]
     return "\n".join(lines)
+
+
+def _loop(values: str, name: str, body: list[str]) -> list[str]:
+    return [f"for {name} in {values}:", *(f"    {line}" for line in body)] if body else []
 
 
 def _coefficient_function(analysis: Analysis) -> list[str]:

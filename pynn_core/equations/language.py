@@ -36,8 +36,8 @@ FLAGS = ("unless refractory", "array", "shared", *METHODS, *METHOD_ALIASES)
 FORMULA_FLAGS = ("stored", "constant over dt", "recordable", "unless refractory", "shared", "int", "bool")
 DECLARATION_FLAGS = ("constant", "shared", "int", "bool")
 SYNAPSE_FLAGS = ("pre", "post")
-EVENT_PARTS = ("on_pre", "on_post")
-"""The parts of a synapse type in which a spike executes statements, with random numbers if need be."""
+EVENT_PARTS = ("on_pre", "on_post", "each_step", "before_step")
+"""The parts of a synapse type with statements, which may have random numbers; "on_pre 'name'" is one, too."""
 RANDOM_FUNCTIONS = {"uniform": 0, "binomial": 2}
 FUNCTIONS = {
     "exp": 1,
@@ -349,9 +349,10 @@ def check_names(expression: Expression, known: Iterable[str]) -> None:
         if not isinstance(node, ast.Name) or getattr(node, "is_function", False):
             continue
         if node.id not in names and node.id not in CONSTANTS and node.id not in UNIT_NAMES:
-            expression.fail(
-                f"'{node.id}' is not known here.{nearest(node.id, names)} Known: {', '.join(names)}.", node
-            )
+            like = nearest(node.id, names) or nearest(node.id, UNIT_NAMES)
+            units = UNIT_NAMES[: -len(UNIT_ALIASES)]
+            known_names = f"Known: {', '.join(names)}" if names else f"Units: {', '.join(units)}"
+            expression.fail(f"'{node.id}' is not known here.{like} {known_names}.", node)
 
 
 def local_name_fits(name: str) -> bool:
@@ -614,9 +615,9 @@ def _check_call(expression: Expression, node: ast.Call, vocabulary: Vocabulary) 
     if isinstance(node.func, ast.Name):
         name = node.func.id = ALIASES.get(name, name) if name not in vocabulary.functions else name
     functions: dict[str, tuple[int, ...]] = {n: (k,) for n, k in FUNCTIONS.items()}
-    if not vocabulary.draws and expression.line.part in (*EVENT_PARTS, "transmitted"):
+    if not vocabulary.draws and expression.line.part.startswith((*EVENT_PARTS, "transmitted", "psp")):
         functions = {n: k for n, k in functions.items() if n not in CELL_FUNCTIONS}
-    if expression.line.part in EVENT_PARTS:
+    if expression.line.part.startswith(EVENT_PARTS):
         functions.update({n: (k,) for n, k in RANDOM_FUNCTIONS.items()})
     if expression.line.part == "threshold":
         functions["uniform"] = (0,)

@@ -28,6 +28,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from pyNN.equations.analysis import INJECTED, Analysis
+from pyNN.equations.economy import needed, shared
 from pyNN.equations.methods import Tableau
 from pyNN.equations.program import FUNCTIONS, Program, mentions, rename, weighted
 
@@ -279,12 +280,11 @@ def numba_integrate(program: Program, per_cell: bool) -> list[str]:
 def _numba_slopes(program: Program, table: _Table) -> list[str]:
     analysis = program.analysis
     known = {n: table.at(f"_y_{n}") for n in table.states} | {n: table.at(n) for n in table.stored}
-    lines = ["    for _l in range(_m):"]
-    lines += [f"        {name} = {place}" for name, place in known.items()]
-    lines += [f"        {name} = {expression}" for name, expression in analysis.common]
-    for row, slope in enumerate(program.slopes):
-        lines.append(f"        _slopes[_l{f' + {row * WIDTH}' if row else ''}] = {slope}")
-    return lines
+    lines = [f"{name} = {place}" for name, place in known.items()]
+    lines += [f"{name} = {expression}" for name, expression in analysis.common]
+    lines += [f"_slope{row} = {slope}" for row, slope in enumerate(program.slopes)]
+    lines += [f"_slopes[_l + {row * WIDTH}] = _slope{row}" for row, _ in enumerate(program.slopes)]
+    return ["    for _l in range(_m):", *(f"        {line}" for line in needed(shared(lines)))]
 
 
 def _sums(tableau: Tableau) -> list[tuple[Fraction, ...]]:
@@ -308,10 +308,13 @@ def _numba_sums(tableau: Tableau, table: _Table) -> list[str]:
         places += [[p for _, p in terms[k : k + 4]] for k in range(0, len(terms), 4)]
         ends.append(len(weights))
     four = range(4)
+    y, estimates = table.rows[f"_y_{table.states[0]}"], "ed" if tableau.second_error else "e"
+    results = [y] * (len(tableau.stages) + 1) + [table.rows[f"_{letter}_{table.states[0]}"] for letter in estimates]
     return [
         f"WEIGHTS = np.array({weights})",
         f"PLACES = np.array({places}, dtype=np.uint64)",
         f"ENDS = np.array({ends})",
+        f"RESULTS = np.array({[row * WIDTH for row in results]})",
         "",
         "",
         '@njit(error_model="numpy")',
@@ -333,9 +336,10 @@ def _numba_substep(program: Program, table: _Table, shared: str) -> list[str]:
     tableau, start, y = program.tableau, table.rows[table.states[0]], table.rows[f"_y_{table.states[0]}"]
     last, width = len(tableau.stages), len(table.states) * WIDTH
     slopes = table.rows[f"_k0_{table.states[0]}"] * WIDTH
+    # The compiler takes the same call with other literals for another function.
     return [
         f"    for _stage in range({last + 1}):",
-        f"        add_up(_q, _m, _stage, {y * WIDTH})",
+        "        add_up(_q, _m, _stage, RESULTS[_stage])",
         f"        for _row in range(0, {width}, {WIDTH}):",
         "            for _l in range(_m):",
         f"                _i = np.uint64(_row + {y * WIDTH} + _l)",
@@ -343,10 +347,8 @@ def _numba_substep(program: Program, table: _Table, shared: str) -> list[str]:
         f"        if _stage < {_evaluations(tableau)}:",
         f"            _first = {slopes} + {width}*_stage",
         f"            slopes(_q, _q[_first:_first + {width}], _m{shared})",
-        *(
-            f"    add_up(_q, _m, {last + 1 + k}, {table.rows[f'_{letter}_{table.states[0]}'] * WIDTH})"
-            for k, letter in enumerate("ed" if tableau.second_error else "e")
-        ),
+        f"    for _estimate in range({last + 1}, {len(_sums(tableau))}):",
+        "        add_up(_q, _m, _estimate, RESULTS[_estimate])",
         "    attempt(_q, _m)",
     ]
 

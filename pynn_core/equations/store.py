@@ -14,7 +14,7 @@ from pyNN.models import Definition
 
 _SOURCES = (
     "language", "dimensions", "arrays", "analysis", "methods", "program", "functions", "refinement", "lockstep",
-    "kernels", "extended", "fixed",
+    "kernels", "extended", "fixed", "economy",
 )  # fmt: skip
 
 

@@ -8,21 +8,31 @@ cell where nothing that it depends on differs from connection to connection, and
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from pyNN.equations import dimensions, language
-from pyNN.equations.language import Expression, Statement
+from pyNN.equations.dimensions import UNKNOWN
+from pyNN.equations.language import Equation, Expression, Statement
 from pyNN.errors import EquationError
-from pyNN.models import Definition
+from pyNN.models import Definition, SynapticPathway
 
 RECEPTOR_TIME = "tau_psc"
 """Stands in equations for the time constant (ms) of the receptor that the projection ends on."""
 WEIGHT = "weight"
 FRACTION = "dendritic_delay_fraction"
+TIME, DT = "t", "dt"
+INDICES = ("i", "j")
+"""Index of the presynaptic and of the postsynaptic cell."""
+CELL = re.compile(r"(?P<variable>[A-Za-z]\w*)_(?P<side>pre|post)")
+"""How expressions name a variable of a cell: "v_post" is v of the postsynaptic one."""
 _CELL_FUNCTIONS = ("before", "sum")
 _NOT_IN_TEXT = ("delay", FRACTION)
+_FLAGS = (*language.SYNAPSE_FLAGS, "event-driven", "clock-driven", *language.METHODS, *language.METHOD_ALIASES)
+_STEP_PARTS = ("before_step", "each_step")
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,16 @@ class Course:
     def reads(self) -> set[str]:
         trees = [tree for tree in (self.rate, self.drive, *(t for _, t in self.couplings)) if tree is not None]
         return set().union(*(names(tree) for tree in trees)) if trees else set()
+
+
+@dataclass(frozen=True)
+class Step:
+    """The right side (per ms) of an equation that is integrated step by step."""
+
+    tree: ast.expr
+    method: str
+    """That of its flag; "" for none."""
+    where: Expression
 
 
 @dataclass(frozen=True)
@@ -147,16 +167,38 @@ def _shared_targets(statements: tuple[Assign, ...], fixed: set[str], states: set
 
 def needs_rule(definition: Definition) -> bool:
     """Whether a synapse type does anything but pass its weight on."""
-    return bool(definition.on_pre.strip() or definition.on_post.strip() or definition.transmitted.strip() != WEIGHT)
-
-
-def rule(definition: Definition) -> Rule:
-    """The rule of a synapse type; EquationError, with line and caret, for text that is wrong."""
-    key = (
-        definition.name, tuple(definition.units.items()), tuple(definition.states), tuple(definition.parameters),
-        definition.equations, definition.on_pre, definition.on_post, definition.transmitted, definition.unchecked_units,
+    d = definition
+    return bool(
+        d.own and d.equations.strip() or d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
+        or d.each_step.strip() or d.psp.strip()
     )
+
+
+def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -> Rule:
+    """The rule of a synapse type; EquationError, with line and caret, for text that is wrong.
+
+    A pyNN.equations.stepped.SteppedRule for a type that sees its cells, or of which something happens in every step.
+    `cell_units`: (name, unit) of the cells' variables, where it is known which cells these are.
+    """
+    d = definition
+    key = (
+        d.name, tuple(d.units.items()), tuple(d.states), tuple(d.parameters), d.equations, d.on_pre, d.on_post,
+        d.transmitted, d.unchecked_units, _Further(tuple(d.pathways.items()), d.before_step, d.each_step, d.psp,
+                                                   d.method, cell_units),
+    )  # fmt: skip
     return _rule(*key)
+
+
+@dataclass(frozen=True)
+class _Further:
+    """The text of a synapse type besides what classical rules have."""
+
+    pathways: tuple[tuple[str, SynapticPathway], ...]
+    before_step: str
+    each_step: str
+    psp: str
+    method: str
+    cell_units: tuple[tuple[str, str], ...]
 
 
 @cache
@@ -170,8 +212,10 @@ def _rule(
     on_post: str,
     transmitted: str,
     unchecked: bool,
+    further: _Further,
 ) -> Rule:
-    return _Reader(name, dict(unit_items), states, parameters, unchecked).read(equations, on_pre, on_post, transmitted)
+    reader = _Reader(name, dict(unit_items), states, parameters, unchecked)
+    return reader.read(equations, on_pre, on_post, transmitted, further)
 
 
 class _Reader:
@@ -189,42 +233,160 @@ class _Reader:
             if own in language.FUNCTIONS or own in language.RANDOM_FUNCTIONS or own.startswith("_") or own == "dt":
                 raise EquationError(f"{name}: '{own}' is reserved; it cannot name a parameter or state.")
 
-    def read(self, equations: str, on_pre: str, on_post: str, transmitted: str) -> Rule:
-        parsed = language.parse_equations(equations, self.name, language.SYNAPSE_FLAGS)
+    def read(self, equations: str, on_pre: str, on_post: str, transmitted: str, further: _Further) -> Rule:
+        parsed = language.parse_equations(equations, self.name, _FLAGS)
+        blocks = {"on_pre": on_pre, "on_post": on_post, "before_step": further.before_step,
+                  "each_step": further.each_step}
+        statements = {part: language.parse_statements(text, self.name, part) for part, text in blocks.items()}
+        statements |= {n: language.parse_statements(way.statements, self.name, f"on_{way.side} '{n}'")
+                       for n, way in further.pathways}
+        outputs = {"transmitted": language.parse_value(transmitted, self.name, "transmitted")}
+        outputs |= {n: language.parse_value(way.transmitted, self.name, f"transmitted '{n}'")
+                    for n, way in further.pathways}
+        if further.psp.strip():
+            outputs["psp"] = language.parse_value(further.psp, self.name, "psp")
+        self._surroundings(parsed, statements, outputs, further)
         formulas = {e.name: e for e in parsed if not e.is_derivative}
         self.inlined: dict[str, ast.expr] = {}
         sides = dict.fromkeys(self.states, "")
-        courses = {state: Course(None, None) for state in self.states}
         for formula in formulas.values():
             if formula.name in self.units:
                 formula.expression.fail(f"'{formula.name}' is a parameter or state already.")
             self._check(formula.expression, self.units, formula.unit, f"'{formula.name}'")
             self.inlined[formula.name] = self._coherent(formula.expression)
             self.units[formula.name] = formula.unit
-        for equation in parsed:
-            if equation.is_derivative:
-                if equation.name not in self.states:
-                    equation.expression.fail(
-                        f"'{equation.name}' has a derivative but is not among the states ({', '.join(self.states)})."
-                    )
-                if len(equation.flags) > 1:
-                    equation.expression.fail("a state is kept for each presynaptic or for each postsynaptic cell.")
-                unit = self.units[equation.name]
-                wanted = f"{unit}/ms" if unit.strip() else "1/ms"
-                self._check(equation.expression, self.units, wanted, f"d{equation.name}/dt")
-                sides[equation.name] = equation.flags[0] if equation.flags else ""
-                courses[equation.name] = self._course(equation.name, equation.expression)
-        self._check_couplings(courses)
-        pre = self._statements(on_pre, "on_pre")
-        post = self._statements(on_post, "on_post")
-        known = {**self.units, **{a.name: "" for a in pre if a.name not in self.units}}
-        output = language.parse_value(transmitted, self.name, "transmitted")
-        language.check_names(output, known)
-        self._check_functions(output)
-        tree = self._coherent(output)
-        used = names(tree).union(*(a.reads | {a.name} for a in (*pre, *post)), *(c.reads for c in courses.values()))
+        derivatives = {e.name: e for e in parsed if e.is_derivative}
+        for equation in derivatives.values():
+            if equation.name not in (*self.states, WEIGHT):
+                equation.expression.fail(
+                    f"'{equation.name}' has a derivative but is not among the states ({', '.join(self.states)})."
+                )
+            places = [flag for flag in equation.flags if flag in language.SYNAPSE_FLAGS]
+            if len(places) > 1:
+                equation.expression.fail("a state is kept for each presynaptic or for each postsynaptic cell.")
+            unit = self.units[equation.name]
+            wanted = UNKNOWN if unit == UNKNOWN else f"{unit}/ms" if unit.strip() else "1/ms"
+            self._check(equation.expression, self.units, wanted, f"d{equation.name}/dt")
+            if equation.name != WEIGHT:
+                sides[equation.name] = places[0] if places else ""
+        stepped = {n for n, e in derivatives.items() if n == WEIGHT or "clock-driven" in e.flags or e.method
+                   or names(self._coherent(e.expression)) & self.surroundings}
+        goes_on = bool(
+            self.surroundings or stepped or further.pathways or further.psp.strip() or further.before_step.strip()
+            or further.each_step.strip()
+        )  # fmt: skip
+        courses = self._courses(derivatives, stepped)
+        goes_on |= bool(stepped)
+        known = dict(self.units)
+        blocks_read = {part: self._statements(found, known if part in _STEP_PARTS else dict(self.units))
+                       for part, found in statements.items()}
+        trees = {}
+        for part, output in outputs.items():
+            own = blocks_read["on_pre" if part == "transmitted" else part] if part != "psp" else ()
+            language.check_names(output, {**self.units, **{a.name: "" for a in own if a.name not in self.units}})
+            self._check_functions(output)
+            if part == "psp" and not self.unchecked:
+                dimensions.unit_of(output, self.units)
+            trees[part] = self._coherent(output)
+        used = set().union(*(names(tree) for tree in trees.values()), *(c.reads for c in courses.values()),
+                           *(a.reads | {a.name} for block in blocks_read.values() for a in block),
+                           *(names(self._coherent(derivatives[s].expression)) for s in stepped))
         occurring = tuple(n for n in (*self.parameters, RECEPTOR_TIME) if n in used or n == WEIGHT)
-        return Rule(self.name, occurring, self.states, sides, courses, pre, post, tree, dict(self.units))
+        pre, post = blocks_read["on_pre"], blocks_read["on_post"]
+        classical = (self.name, occurring, self.states, sides, courses, pre, post, trees["transmitted"],
+                     dict(self.units))
+        if not goes_on:
+            return Rule(*classical)
+        return self._stepped(classical, derivatives, stepped, blocks_read, trees, further)
+
+    def _surroundings(
+        self, parsed: list[Equation], statements: Mapping[str, list[Statement]], outputs: Mapping[str, Expression],
+        further: _Further,
+    ) -> None:
+        """Note the names that only make sense where synapses are looked at in every step, with their units."""
+        own = {*self.units, *(e.name for e in parsed), *(s.name for block in statements.values() for s in block)}
+        expressions = [e.expression for e in parsed] + [s.expression for block in statements.values() for s in block]
+        self.cells: dict[str, Expression] = {}
+        self.surroundings: set[str] = set()
+        units = dict(further.cell_units)
+        for expression in (*expressions, *outputs.values()):
+            for name in expression.names:
+                if name in own or name in self.surroundings:
+                    continue
+                if name in (TIME, DT, *INDICES) or language.NOISE.fullmatch(name):
+                    self.units[name] = "" if name in INDICES else "ms" if name in (TIME, DT) else "1/ms**0.5"
+                elif CELL.fullmatch(name):
+                    self.cells[name] = expression
+                    self.units[name] = units.get(name, UNKNOWN)
+                else:
+                    continue
+                self.surroundings.add(name)
+
+    def _courses(self, derivatives: Mapping[str, Equation], stepped: set[str]) -> dict[str, Course]:
+        """How states evolve between spikes; those that follow no linear equations are added to `stepped`."""
+        courses = {state: Course(None, None) for state in self.states}
+        for name, equation in derivatives.items():
+            if name in stepped:
+                continue
+            try:
+                courses[name] = self._course(name, equation.expression)
+            except EquationError:
+                if "event-driven" in equation.flags:
+                    raise
+                stepped.add(name)
+        for state, course in courses.items():
+            for other, _ in course.couplings:
+                if other not in stepped and (courses[other].couplings or courses[other].drive is not None):
+                    if "event-driven" in derivatives[state].flags:
+                        derivatives[state].expression.fail(
+                            f"d{state}/dt depends on '{other}', which does not just decay. Between events a state may "
+                            "depend on itself and on states that only decay; leave event-driven away."
+                        )
+                    stepped.add(state)
+        for state in stepped & set(courses):
+            courses[state] = Course(None, None)
+        return courses
+
+    def _stepped(
+        self, classical: Any, derivatives: Mapping[str, Equation], stepped: set[str],
+        blocks: Mapping[str, tuple[Assign, ...]], trees: Mapping[str, ast.expr], further: _Further,
+    ) -> Rule:
+        from pyNN.equations import stepped as steps
+
+        courses = dict(classical[4])
+        around = (*blocks["before_step"], *blocks["each_step"])
+        read = set().union(*(a.reads for a in around), names(trees["psp"]) if "psp" in trees else set())
+        declared = {n: e.expression for n, e in derivatives.items() if "event-driven" in e.flags}
+        chosen = steps.stepwise(
+            {n: self._step(derivatives[n]) for n in stepped},
+            {n: courses[n] for n in derivatives if n not in stepped}, read, {a.name for a in around}, declared,
+            self.name,
+        )
+        for state in chosen & set(courses):
+            courses[state] = Course(None, None)
+        order = [n for n in derivatives if n in chosen]
+        statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method,
+                                                self.name)
+        ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
+        ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay)
+                 for n, way in further.pathways]
+        if blocks["on_post"]:
+            ways.append(steps.Pathway("on_post", steps.POST, blocks["on_post"], None, ""))
+        ways.sort(key=lambda way: way.side != steps.PRE)
+        lazy = {n: steps.EVENT_DRIVEN for n in derivatives if n not in chosen}
+        found = {n: value for n, where in self.cells.items() if (value := steps.cell_value(n, where)) is not None}
+        return steps.SteppedRule(
+            *classical[:4], courses, *classical[5:], cells=found, pathways=tuple(ways),
+            every_step=(*blocks["before_step"], *statements, *blocks["each_step"]), psp=trees.get("psp"),
+            methods={**lazy, **methods},
+        )
+
+    def _step(self, equation: Equation) -> Step:
+        tree = self._coherent(equation.expression)
+        factor = dimensions.coherent_factor(self.units[equation.name])
+        if factor != 1.0:
+            tree = ast.BinOp(tree, ast.Div(), ast.Constant(factor))
+        return Step(tree, equation.method, equation.expression)
 
     def _check_functions(self, expression: Expression) -> None:
         """Some functions have a meaning for cells only."""
@@ -238,10 +400,11 @@ class _Reader:
         if not self.unchecked:
             dimensions.require(expression, units, wanted, what)
 
-    def _statements(self, text: str, part: str) -> tuple[Assign, ...]:
-        known = dict(self.units)
+    def _statements(self, statements: list[Statement], known: dict[str, str]) -> tuple[Assign, ...]:
         assigns = []
-        for statement in language.parse_statements(text, self.name, part):
+        for statement in statements:
+            if statement.name in self.surroundings or CELL.fullmatch(statement.name.replace(".", "_")):
+                self._check_target(statement, known)
             if statement.name in self.inlined or statement.name in self.parameters and statement.name != WEIGHT:
                 statement.expression.line.fail(
                     f"'{statement.name}' cannot be changed; weight, states and new names can.",
@@ -264,9 +427,22 @@ class _Reader:
             elif wanted is not None and statement.name in self.units and statement.operator in ("=", "+=", "-="):
                 dimensions.require(statement.expression, known, wanted, f"'{statement.name}'")
             if wanted is None and not self.unchecked:
-                known[statement.name] = dimensions.unit_of(statement.expression, known).text
+                found = dimensions.unit_of(statement.expression, known)
+                open_names = [n for n in statement.expression.names if known.get(n) == UNKNOWN]
+                known[statement.name] = UNKNOWN if found.any and open_names else found.text
             assigns.append(self._assign(statement, known))
         return tuple(assigns)
+
+    def _check_target(self, statement: Statement, known: Mapping[str, str]) -> None:
+        """Values of cells are seen, and not changed."""
+        if statement.name in known and statement.name not in self.surroundings:
+            return
+        if statement.name in self.surroundings or "." in statement.name:
+            statement.expression.line.fail(
+                f"'{statement.name}' cannot be changed from a synapse; what the synapse passes on to its receptor is "
+                "transmitted= (psp= in every step), and a receptor may change any variable of the cell.",
+                statement.name_column, len(statement.name),
+            )
 
     def _assign(self, statement: Statement, known: Mapping[str, str]) -> Assign:
         value = self._coherent(statement.expression)
@@ -305,22 +481,13 @@ class _Reader:
         return Convert().visit(copied)
 
     def _course(self, state: str, expression: Expression) -> Course:
-        linear = _linear(self._coherent(expression), set(self.states), expression)
+        found = linear(self._coherent(expression), set(self.states), expression)
         factor = dimensions.coherent_factor(self.units[state])
-        if factor != 1.0 or any(dimensions.coherent_factor(self.units[s]) != 1.0 for s in linear if s):
+        if factor != 1.0 or any(dimensions.coherent_factor(self.units[s]) != 1.0 for s in found if s):
             expression.fail(f"'{state}' must be in a unit that fits ms, mV and nA, such as 1, nA or uS.")
-        own = linear.pop(state, None)
-        drive = linear.pop("", None)
-        return Course(None if own is None else _negative(own), drive, tuple(linear.items()))
-
-    def _check_couplings(self, courses: Mapping[str, Course]) -> None:
-        for state, course in courses.items():
-            for other, _ in course.couplings:
-                if courses[other].couplings or courses[other].drive is not None:
-                    raise EquationError(
-                        f"{self.name}: d{state}/dt depends on '{other}', which does not just decay. Between events a "
-                        "state may depend on itself and on states that only decay."
-                    )
+        own = found.pop(state, None)
+        drive = found.pop("", None)
+        return Course(None if own is None else _negative(own), drive, tuple(found.items()))
 
 
 def _negative(tree: ast.expr) -> ast.expr:
@@ -329,18 +496,18 @@ def _negative(tree: ast.expr) -> ast.expr:
     return ast.UnaryOp(ast.USub(), tree)
 
 
-def _linear(tree: ast.expr, states: set[str], where: Expression) -> dict[str, ast.expr]:
+def linear(tree: ast.expr, states: set[str], where: Expression) -> dict[str, ast.expr]:
     """An expression as a sum: state -> its factor, "" -> the rest; EquationError where it is not linear."""
     if not names(tree) & states:
         return {"": tree}
     if isinstance(tree, ast.Name):
         return {tree.id: ast.Constant(1.0)}
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub | ast.UAdd):
-        inner = _linear(tree.operand, states, where)
+        inner = linear(tree.operand, states, where)
         return inner if isinstance(tree.op, ast.UAdd) else {k: ast.UnaryOp(ast.USub(), v) for k, v in inner.items()}
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        total = _linear(tree.left, states, where)
-        for name, factor in _linear(tree.right, states, where).items():
+        total = linear(tree.left, states, where)
+        for name, factor in linear(tree.right, states, where).items():
             if name in total:
                 total[name] = ast.BinOp(total[name], tree.op, factor)
             else:
@@ -349,9 +516,9 @@ def _linear(tree: ast.expr, states: set[str], where: Expression) -> dict[str, as
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult | ast.Div):
         left = names(tree.left) & states
         if isinstance(tree.op, ast.Mult) and not left:
-            return {k: ast.BinOp(tree.left, ast.Mult(), v) for k, v in _linear(tree.right, states, where).items()}
+            return {k: ast.BinOp(tree.left, ast.Mult(), v) for k, v in linear(tree.right, states, where).items()}
         if not names(tree.right) & states:
-            return {k: ast.BinOp(v, tree.op, tree.right) for k, v in _linear(tree.left, states, where).items()}
+            return {k: ast.BinOp(v, tree.op, tree.right) for k, v in linear(tree.left, states, where).items()}
     where.fail("between events a synapse's states must follow linear equations, such as dx/dt = -x/tau.")
 
 

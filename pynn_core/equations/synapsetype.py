@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, NoReturn
 
 from pyNN.equations import language, synapses
 from pyNN.equations.celltype import _Reader as ValueReader
 from pyNN.equations.celltype import interface_unit
 from pyNN.equations.language import Equation, Expression, Statement
+from pyNN.equations.stepped import EVENT_DRIVEN, SteppedRule
 from pyNN.errors import CapabilityError, EquationError, InvalidModelError, nearest
-from pyNN.models import BaseSynapseType, Definition, Parameter, State
+from pyNN.models import BaseSynapseType, Definition, Parameter, State, SynapticPathway
 
-FLAGS = (*language.SYNAPSE_FLAGS, "event-driven", "clock-driven")
+FLAGS = (
+    *language.SYNAPSE_FLAGS, "event-driven", "clock-driven", *language.METHODS, *language.METHOD_ALIASES
+)  # fmt: skip
 PLASTIC = "plastic"
 _OWN = {
     "weight": Parameter(0.0, "", "synaptic weight, in the unit of the receptor"),
@@ -23,7 +26,10 @@ _OWN = {
 }
 _FRACTION = Parameter(1.0, "", "part of the delay after the synapse", minimum=0.0)
 _SWITCH = Parameter(1.0, "", "whether the weight changes (1) or stays as it is (0)", minimum=0.0)
-_CELLS = ("t", "dt", "i", "j", "N", "lastspike", "t_last", "t_pre", "t_post", "not_refractory", "xi")
+_TIMES = {"t_pre": "pre", "t_post": "post", "t_last": ""}
+"""Names of times of the last spike (ms), and which side's they are."""
+_NO_SPIKE = -1e7
+_CELLS = ("N", "lastspike", "not_refractory")
 
 
 class EquationSynapseType(BaseSynapseType):
@@ -36,13 +42,19 @@ class EquationSynapseType(BaseSynapseType):
     def _make_definition(cls) -> Definition:
         return dataclasses.replace(super()._make_definition(), own=True, unchecked_units=cls.unchecked_units)
 
+    @classmethod
+    def methods(cls) -> dict[str, str]:
+        """How each variable with an equation goes on: "event-driven", or the method of its steps."""
+        rule = synapses.rule(cls.definition)
+        return dict(rule.methods) if isinstance(rule, SteppedRule) else dict.fromkeys(rule.courses, EVENT_DRIVEN)
+
 
 def SynapseType(
     equations: str = "",
     parameters: Mapping[str, Any] | str | None = None,
-    on_pre: str = "",
-    on_post: str = "",
-    transmitted: str = synapses.WEIGHT,
+    on_pre: str | Mapping[str, str] = "",
+    on_post: str | Mapping[str, str] = "",
+    transmitted: str | Mapping[str, str] = synapses.WEIGHT,
     name: str = "SynapseType",
     initial: Mapping[str, Any] | None = None,
     functions: str = "",
@@ -51,31 +63,37 @@ def SynapseType(
     description: str = "",
     literature: str = "",
     unchecked_units: bool = False,
+    delays: Mapping[str, Any] | None = None,
+    each_step: str = "",
+    psp: str = "",
+    method: str = "auto",
+    before_step: str = "",
 ) -> type[EquationSynapseType]:
     """A synapse type from its equations; the class is used as a standard one is: ``MySynapse(weight=0.1, tau=20.0)``.
 
-    `equations`: linear ones, "dx/dt = -x/tau : 1", which are solved exactly from event to event; flags (pre), (post):
-    one value for each presynaptic or postsynaptic cell where that makes no difference, which is so by itself where
-    spikes of one side only change the variable. "x : unit" declares what
+    `equations`: "dx/dt = -x/tau : 1". Linear ones that nothing reads between spikes are solved exactly from spike to
+    spike; others are integrated in every step, by `method` or the flag of the equation. Flags (pre), (post): one value
+    for each presynaptic or postsynaptic cell where that makes no difference, which is so by itself where spikes of one
+    side only change the variable; "event-driven", "clock-driven" where the text insists. "x : unit" declares what
     statements change, or a parameter. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
-    executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. A type that
-    changes `weight` has the parameter `plastic`: with 0, the weight stays. `magnitudes`: parameters of which statements
-    see the absolute value. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for
-    what needs values of the cells.
+    executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
+    dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
+    `delay_name`. `each_step` and `before_step` are statements executed in every step, after and before the equations;
+    `psp` is passed on to the receptor in every step. `pre.x` and `post.x` (or x_pre, x_post) are variables and
+    parameters of the cells. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
+    `magnitudes`: parameters of which statements see the absolute value. Raises EquationError, with line and caret, for
+    text that is wrong, and CapabilityError for what synapses do not have.
     """
-    for part, text in (("equations", equations), ("on_pre", on_pre), ("on_post", on_post), ("transmitted", transmitted),
-                       ("functions", functions)):
-        if isinstance(text, Mapping):
-            raise CapabilityError(
-                f"{name}: {part} has several pathways ({', '.join(map(str, text))}); a synapse type has one. Make a "
-                "projection for each pathway, which has a delay of its own."
-            )
+    for part, text in (("equations", equations), ("functions", functions), ("each_step", each_step), ("psp", psp),
+                       ("before_step", before_step)):
         if not isinstance(text, str):
             raise InvalidModelError(f"{name}: {part} is text, not {text!r}.")
     if not name.isidentifier():
         raise InvalidModelError(f"name={name!r}: a synapse type has a name as a class has, such as 'MySynapse'.")
     reader = _Reader(name, unchecked_units, functions, constants or {})
-    attributes = reader.read(equations, parameters, on_pre, on_post, transmitted, initial or {})
+    ways = pathways(name, on_pre, on_post, transmitted, delays or {})
+    attributes = reader.read(equations, parameters, ways, before_step, each_step, psp, initial or {})
+    attributes["method"] = method
     wrong = [n for n in magnitudes if n not in attributes["parameters"]]
     if wrong:
         raise InvalidModelError(
@@ -94,6 +112,69 @@ def SynapseType(
     return made
 
 
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A pathway as a script gives it."""
+
+    name: str
+    side: str
+    part: str
+    """What it is called in errors, and the key of its text: the first ones are "on_pre" and "on_post"."""
+    statements: str
+    transmitted: str
+    delay: str = ""
+    """The parameter that is its delay."""
+    default: float | None = None
+
+    @property
+    def output(self) -> str:
+        return "transmitted" if self.part == "on_pre" else f"transmitted '{self.name}'"
+
+
+def pathways(
+    model: str, on_pre: str | Mapping[str, str], on_post: str | Mapping[str, str], transmitted: str | Mapping[str, str],
+    delays: Mapping[str, Any],
+) -> list[Way]:
+    """The pathways of a synapse type. The first of presynaptic spikes has the delay of the connection."""
+    texts = {side: _texts(model, f"on_{side}", given) for side, given in (("pre", on_pre), ("post", on_post))}
+    first = next(iter(texts["pre"]), "pre")
+    passed = {first: transmitted} if isinstance(transmitted, str) else _texts(model, "transmitted", transmitted)
+    sides = {name: side for side, found in texts.items() for name in found}
+    both = set(texts["pre"]) & set(texts["post"])
+    for what, given, possible in (("transmitted", passed, {"pre", *texts["pre"]}), ("delays", delays, set(sides))):
+        wrong = [n for n in given if n not in possible]
+        if wrong:
+            raise InvalidModelError(f"{model}: {what} has '{wrong[0]}', which is no pathway of such spikes."
+                                    f"{nearest(wrong[0], possible)} Pathways: {', '.join(possible) or 'none'}.")
+    if both:
+        raise InvalidModelError(f"{model}: '{min(both)}' is a pathway of both on_pre and on_post; give each a name of "
+                                "its own.")
+    ways = [Way(first, "pre", "on_pre", texts["pre"].get(first, ""), passed.get(first, "0"))]
+    for side, found in texts.items():
+        for number, (name, text) in enumerate(found.items()):
+            if not name.isidentifier():
+                raise InvalidModelError(f"{model}: a pathway has a name such as 'late', not {name!r}.")
+            if side == "pre" and name == first:
+                continue
+            if side == "post" and number == 0 and name not in delays:
+                ways.append(Way(name, "post", "on_post", text, "0"))
+                continue
+            default = float(ValueReader(model, True, "", {}, {})._given(
+                f"delays of '{name}'", State(0.0, "ms"), delays[name], {}).initial) if name in delays else None
+            own = f"delay_{name}" if name in delays else ""
+            ways.append(Way(name, side, f"on_{side} '{name}'", text, passed.get(name, "0"), own, default))
+    return ways
+
+
+def _texts(model: str, part: str, given: str | Mapping[str, str]) -> dict[str, str]:
+    side = part.partition("_")[2] or part
+    found = dict(given) if isinstance(given, Mapping) else {side: given} if str(given).strip() else {}
+    for name, text in found.items():
+        if not isinstance(text, str) or not isinstance(name, str):
+            raise InvalidModelError(f"{model}: {part} is text, or texts by the name of the pathway, not {given!r}.")
+    return found
+
+
 class _Reader:
     """From what a script gives to the attributes of a class, in the language of pyNN.equations.synapses."""
 
@@ -104,43 +185,105 @@ class _Reader:
         self.vocabulary = self.values.vocabulary
 
     def read(
-        self, equations: str, parameters: Any, on_pre: str, on_post: str, transmitted: str, initial: Mapping[str, Any]
+        self, equations: str, parameters: Any, ways: list[Way], before_step: str, each_step: str, psp: str,
+        initial: Mapping[str, Any],
     ) -> dict[str, Any]:
         lines = language.parse_equations(equations, self.name, FLAGS, self.vocabulary, declarations=True)
-        pre, post = self._parsed(on_pre, "on_pre"), self._parsed(on_post, "on_post")
-        changed = {s.name for s in (*pre, *post)}
+        parsed = {way.part: self._parsed(way.statements, way.part) for way in ways}
+        parsed |= {"before_step": self._parsed(before_step, "before_step"),
+                   "each_step": self._parsed(each_step, "each_step")}
+        outputs = {way.part: language.parse_value(way.transmitted, self.name, way.output, self.vocabulary)
+                   for way in ways if way.side == "pre"}
+        if psp.strip():
+            outputs["psp"] = language.parse_value(psp, self.name, "psp", self.vocabulary)
+        times = self._times_of(lines, parsed, outputs, parameters, initial)
+        if any(_TIMES[n] != "pre" for n in times) and not any(way.side == "post" for way in ways):
+            ways = [*ways, Way("post", "post", "on_post", "", "0")]
+            parsed["on_post"] = []
+        changed = {s.name for block in parsed.values() for s in block}
+        slopes = {line.name for line in lines if line.is_derivative}
         given = self.values._parameters(parameters)
         states: dict[str, State] = {}
         declared: dict[str, Parameter] = {}
         for line in lines:
             self._check_line(line)
             unit = self._unit(line)
+            if line.name == synapses.WEIGHT:
+                continue
             if line.is_derivative or line.is_declaration and line.name in changed:
                 states[line.name] = State(0.0, unit)
             elif line.is_declaration:
                 declared[line.name] = Parameter(0.0, unit)
-        found = {**_OWN, **({synapses.FRACTION: _FRACTION} if post else {}), **declared}
+        found = {**_OWN, **declared}
+        has_post = any(way.part == "on_post" for way in ways)
+        if has_post:
+            found[synapses.FRACTION] = _FRACTION
+        for way in ways:
+            if way.delay:
+                found[way.delay] = Parameter(way.default, "ms", f"delay of the pathway '{way.name}'", minimum=0.0)
         for parameter, value in given.items():
             if parameter in states:
                 states[parameter] = dataclasses.replace(states[parameter], initial=value.default)
-            elif parameter in (*_OWN, synapses.FRACTION):
-                found[parameter] = dataclasses.replace(found.get(parameter, _FRACTION), default=value.default)
+            elif parameter in found and parameter not in declared:
+                found[parameter] = dataclasses.replace(found[parameter], default=value.default)
             else:
                 found[parameter] = self.values._merged(declared[parameter], value) if parameter in declared else value
         self._initial(states, initial)
-        switched = synapses.WEIGHT in changed and PLASTIC not in found
+        switched = synapses.WEIGHT in changed | slopes and PLASTIC not in found
         if switched:
             found[PLASTIC] = _SWITCH
+        states |= {name: State(_NO_SPIKE, "" if self.unchecked else "ms") for name in times}
         known = {*found, *states, *(line.name for line in lines), synapses.RECEPTOR_TIME}
-        output = language.parse_value(transmitted, self.name, "transmitted", self.vocabulary)
-        return {
+        before, after = (self._sides(ways, parsed, side) for side in ("pre", "post"))
+        texts = {part: self._statements(block, known, switched) for part, block in parsed.items()}
+        for way in ways:
+            added = [f"{n} = t" for n in times if _TIMES[n] in (way.side, "")]
+            texts[way.part] = "\n".join([t for t in (texts[way.part],) if t.strip()] + added)
+        values = {part: self._text(output, known | {s.name for s in parsed.get(part, [])})
+                  for part, output in outputs.items()}
+        attributes = {
             "parameters": found,
             "states": states,
-            "equations": self._equations(equations, lines, known, {s.name for s in pre}, {s.name for s in post}),
-            "on_pre": self._statements(pre, known, switched),
-            "on_post": self._statements(post, known, switched),
-            "transmitted": self._text(output, known | changed),
+            "equations": self._equations(equations, lines, known, before, after, switched),
+            "on_pre": texts.pop("on_pre"),
+            "on_post": texts.pop("on_post", ""),
+            "transmitted": values.pop("on_pre"),
+            "before_step": texts.pop("before_step"),
+            "each_step": texts.pop("each_step"),
+            "psp": values.pop("psp", ""),
+            "pathways": {way.name: SynapticPathway(way.side, texts[way.part], values.get(way.part, "0"), way.delay)
+                         for way in ways if way.part in texts},
         }
+        self._default_fraction(attributes, found, given, has_post)
+        return attributes
+
+    def _default_fraction(
+        self, attributes: dict[str, Any], found: dict[str, Parameter], given: Mapping[str, Any], has_post: bool
+    ) -> None:
+        """What goes on in every step sees the cells when a weight arrives: spikes then take their time in the axon."""
+        base: type[EquationSynapseType] = type(self.name, (EquationSynapseType,),
+                                               {**attributes, "unchecked_units": self.unchecked})
+        if not isinstance(synapses.rule(base.definition), SteppedRule):
+            return
+        default = given[synapses.FRACTION].default if synapses.FRACTION in given else 0.0
+        found[synapses.FRACTION] = dataclasses.replace(_FRACTION, default=default)
+
+    def _sides(self, ways: list[Way], parsed: Mapping[str, list[Statement]], side: str) -> set[str]:
+        """Names that spikes of a side change; what goes on in every step belongs to neither."""
+        always = {s.name for part in ("before_step", "each_step") for s in parsed[part]}
+        return always | {s.name for way in ways if way.side == side for s in parsed[way.part]}
+
+    def _times_of(
+        self, lines: list[Equation], parsed: Mapping[str, list[Statement]], outputs: Mapping[str, Expression],
+        parameters: Any, initial: Mapping[str, Any],
+    ) -> list[str]:
+        """Times of last spikes that the text names and does not define; they become variables."""
+        expressions = [line.expression for line in lines] + list(outputs.values())
+        expressions += [s.expression for block in parsed.values() for s in block]
+        own = {*(line.name for line in lines), *self.values._parameters(parameters), *initial}
+        own |= {s.name for block in parsed.values() for s in block}
+        named = {n for e in expressions for n in e.names} - own
+        return [n for n in _TIMES if n in named]
 
     def _unit(self, line: Equation) -> str:
         """The unit of the interface's numbers; "" for what is a number."""
@@ -148,17 +291,25 @@ class _Reader:
         return "" if unit == "1" else unit
 
     def _parsed(self, text: str, part: str) -> list[Statement]:
-        return language.parse_statements(text, self.name, part, self.vocabulary) if text.strip() else []
+        statements = language.parse_statements(text, self.name, part, self.vocabulary) if text.strip() else []
+        for statement in statements:
+            if statement.name.startswith(("pre.", "post.")):
+                statement.expression.line.fail(
+                    f"'{statement.name}' cannot be changed by a synapse. What a presynaptic spike adds to the receptor "
+                    "is transmitted= (psp= in every step), and a receptor may change any variable of the cell.",
+                    statement.name_column, len(statement.name),
+                )
+        return statements
 
     def _check_line(self, line: Equation) -> None:
-        if "clock-driven" in line.flags:
-            _cannot(line.expression, f"'{line.name}' is clock-driven. Linear equations are solved exactly from event "
-                    "to event, which needs no clock: leave the flag away. Others are not available in synapses.")
-        if line.name in (*_OWN, synapses.FRACTION):
+        if line.name in (*_OWN, synapses.FRACTION) and not (line.name == synapses.WEIGHT and line.is_derivative):
             line.expression.line.fail(
                 f"'{line.name}' is a parameter of every synapse type; give its value in parameters=.",
                 line.expression.line.text.index(line.name), len(line.name),
             )
+        if {"event-driven", "clock-driven"} <= set(line.flags):
+            line.expression.line.fail(f"'{line.name}' is either event-driven or clock-driven.",
+                                      line.expression.line.text.index("event-driven"), 12)
 
     def _initial(self, states: dict[str, State], initial: Mapping[str, Any]) -> None:
         for name, value in initial.items():
@@ -171,18 +322,24 @@ class _Reader:
 
     # -- text
 
-    def _equations(self, text: str, lines: list[Equation], known: set[str], pre: set[str], post: set[str]) -> str:
+    def _equations(
+        self, text: str, lines: list[Equation], known: set[str], pre: set[str], post: set[str], switched: bool
+    ) -> str:
         """The equations. Those of variables that spikes of one side change only belong to that side."""
         rows = [""] * len(text.splitlines())
         for line in lines:
             if line.is_declaration:
                 continue
             unit = self._unit(line) if line.is_derivative else "" if line.unit.strip() == "1" else line.unit
-            flags = [flag for flag in line.flags if flag in language.SYNAPSE_FLAGS]
-            if line.is_derivative and not flags and (line.name in pre) != (line.name in post):
-                flags = ["pre" if line.name in pre else "post"]
+            flags = [flag for flag in line.flags if flag in FLAGS]
+            places = [flag for flag in flags if flag in language.SYNAPSE_FLAGS]
+            if line.is_derivative and not places and (line.name in pre) != (line.name in post):
+                flags.append("pre" if line.name in pre else "post")
             left = f"d{line.name}/dt" if line.is_derivative else line.name
-            row = f"{left} = {self._text(line.expression, known)} : {unit}"
+            right = self._text(line.expression, known)
+            if switched and line.name == synapses.WEIGHT:
+                right, unit = f"sign({PLASTIC})*({right})", ""
+            row = f"{left} = {right} : {unit}"
             rows[line.expression.line.number - 1] = f"{row} ({', '.join(flags)})" if flags else row
         return "\n".join(rows)
 
@@ -210,27 +367,33 @@ class _Reader:
                 continue
             node = next(n for n in ast.walk(expression.tree) if isinstance(n, ast.Name) and n.id == name)
             cell, _, variable = name.partition(".")
-            if variable and cell in ("pre", "post") or name.endswith(("_pre", "_post")):
-                _cannot(expression, f"'{name}' would be a variable of a cell; a synapse sees its own variables, "
-                        "parameters and spikes only. A trace of the cell's spikes can be a variable with the flag "
-                        "(pre) or (post).", node)
+            if variable and cell in ("pre", "post") or synapses.CELL.fullmatch(name):
+                continue
+            if name in (synapses.TIME, synapses.DT, *synapses.INDICES) or language.NOISE.fullmatch(name):
+                continue
             if name in _CELLS:
-                _cannot(expression, f"'{name}' is not available in synapses. What passes between events can be written "
-                        "as an equation, such as dx/dt = -x/tau.", node)
+                _cannot(expression, f"'{name}' is not available in synapses; a variable of the cell is 'post.x' or "
+                        "'pre.x'.", node)
             possible = sorted(known)
             expression.fail(f"'{name}' is not known here.{nearest(name, possible)} Known: {', '.join(possible)}.", node)
         tree = copy.deepcopy(expression.tree)
-        return ast.unparse(_Plain(expression, constants).visit(tree))
+        return ast.unparse(_Plain(expression, constants, known).visit(tree))
 
 
 class _Plain(ast.NodeTransformer):
     """Writes what synapses have no function for in terms of what they have."""
 
-    def __init__(self, expression: Expression, constants: Mapping[str, tuple[float, str]]) -> None:
+    def __init__(
+        self, expression: Expression, constants: Mapping[str, tuple[float, str]], known: Collection[str]
+    ) -> None:
         self.expression = expression
         self.constants = constants
+        self.known = known
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
+        side, _, variable = node.id.partition(".")
+        if variable and node.id not in self.known:
+            return ast.copy_location(ast.Name(f"{variable}_{side}"), node)
         if node.id not in self.constants:
             return node
         value, unit = self.constants[node.id]
@@ -247,8 +410,8 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         name = node.func.id  # type: ignore[attr-defined]
-        if name in language.DRAWS and self.expression.line.part not in language.EVENT_PARTS:
-            _cannot(self.expression, "random numbers are drawn in on_pre and on_post only.", node)
+        if name in language.DRAWS and not self.expression.line.part.startswith(language.EVENT_PARTS):
+            _cannot(self.expression, "random numbers are drawn in on_pre, on_post and each_step only.", node)
         node.args = [self.visit(argument) for argument in node.args]
         if (name, len(node.args)) in _TRANSLATED:
             return _filled(_TRANSLATED[name, len(node.args)], *node.args)

@@ -370,7 +370,8 @@ def scatterplot(ax: Axes, data_table: DataTable, label: str = "", **options: Any
     handle_options(ax, options)
     options.setdefault("marker", "o")
     options.setdefault("markersize", 3)
-    points = ax.plot(data_table.x, data_table.y, linestyle="none", label=label or None, **options)
+    options.setdefault("linestyle", "none")
+    points = ax.plot(data_table.x, data_table.y, label=label or None, **options)
     if data_table.is_fitted and show_fit:
         order = np.argsort(data_table.x)
         ax.plot(data_table.x[order], data_table.y_fit[order], color=points[0].get_color(), linewidth=0.8)

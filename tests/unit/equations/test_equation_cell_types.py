@@ -448,3 +448,8 @@ def test_wrong_arguments_are_refused(changes, kind, message):
 def test_wrong_tables_are_refused(values, dt):
     with pytest.raises(ValueError, match="TimedArray"):
         TimedArray(values, dt)
+
+
+def test_a_parameter_of_zero_has_its_unit() -> None:
+    made = CellType(equations="dv/dt = (E - v)/tau : mV", parameters="E = 0*mV\n tau = 10*ms", name="Zero")
+    assert (made.definition.parameters["E"].default, made.definition.parameters["E"].unit) == (0.0, "mV")

@@ -1,0 +1,182 @@
+"""Compiled code for synapse types of pyNN.equations.stepped: one kernel for every step, one for each pathway of spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyNN.equations.stepped import PRE, Pathway, SteppedRule
+from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT, Course
+from pyNN.reference.synapse_kernels import _HEADER, EVENT_SHIFT, _Writer
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A rule together with what differs from connection to connection: that decides what the kernels look like."""
+
+    rule: SteppedRule
+    varying: frozenset[str]
+    """Parameters that are columns."""
+
+    @property
+    def columns(self) -> list[str]:
+        """What kernels find in arrays with a number for each connection."""
+        parameters = [n for n in self.rule.parameters if n != WEIGHT and (n in self.varying or n == RECEPTOR_TIME)]
+        return parameters + [n for n in INDICES if n in self.rule.reads]
+
+    @property
+    def scalars(self) -> list[str]:
+        return [n for n in self.rule.parameters if n != WEIGHT and n not in self.columns]
+
+    @property
+    def numbers(self) -> list[str]:
+        """What a kernel's array of numbers holds."""
+        return [DT, "sign", *(f"s_{n}" for n in self.scalars)]
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the kernels; those of spikes are numbered as the rule's pathways are."""
+        return ("go_on", *(f"act_{k}" for k in range(len(self.rule.pathways))))
+
+
+class _StepWriter(_Writer):
+    def __init__(self, plan: StepPlan) -> None:
+        self.steps = plan
+        self.rule: SteppedRule = plan.rule
+        self.lines: list[str] = []
+        self.site = 0
+        self.random = ("", "", "")
+
+    def _names(self) -> dict[str, str]:
+        plan, rule = self.steps, self.rule
+        names = {n: f"m_{n}" if n in plan.columns else f"s_{n}" for n in (*rule.parameters, *INDICES)}
+        names |= {name: f"l_{name}" for name in rule.assigned}
+        names |= {name: f"v_{name}" for name in rule.states}
+        names |= {name: f"c_{name}" for name in rule.cells}
+        return {**names, WEIGHT: "v_weight", TIME: "now", DT: DT}
+
+    def _rate(self, state: str) -> str:
+        rate = self.rule.courses[state].rate
+        return "0.0" if rate is None else self.expression(rate)
+
+    def _evolve(self, indent: int, states: Iterable[str]) -> None:
+        """Bring states to the moment `now`, over a time `_t`."""
+        chosen = list(states)
+        for state in chosen:
+            course: Course = self.rule.courses[state]
+            factor = "" if course.rate is None else f"_decay({self._rate(state)}, _t)"
+            self.add(indent, f"n_{state} = " + self._value(state, course, "v", factor, "_t"))
+        self.add(indent, *(f"v_{state} = n_{state}" for state in chosen))
+
+    def source(self) -> str:
+        self.add(0, f"EVENT_SHIFT = {EVENT_SHIFT}", _HEADER)
+        self._go_on()
+        for number, pathway in enumerate(self.rule.pathways):
+            self._act(number, pathway)
+        return "\n".join(self.lines) + "\n"
+
+    def _open(self) -> None:
+        plan = self.steps
+        self.add(1, "r = integers(address, PATHWAY_FIELDS)", "p = integers(r[PATHWAY_PART], STEPPED_FIELDS)")
+        self.add(1, "connections = p[STEPPED_CONNECTIONS]")
+        for name, field in (("pres", "STEPPED_PRE_ADDRESS"), ("posts", "STEPPED_POST_ADDRESS"),
+                            ("delays", "STEPPED_DELAY_ADDRESS")):
+            self.add(1, f"{name} = carray(pointer(p[{field}]), (connections,), np.int32)")
+        self.add(1, "weights = floats(p[STEPPED_WEIGHT_ADDRESS], connections)")
+        for j, state in enumerate(self.rule.states):
+            self.add(1, f"a_{state} = floats(p[STEPPED_STATE_ADDRESS] + {8 * j}*connections, connections)")
+        self.add(1, "touched = floats(p[STEPPED_TOUCHED_ADDRESS], connections)")
+        self.add(1, f"columns = integers(p[STEPPED_COLUMN_ADDRESS], {max(len(plan.columns), 1)})")
+        for j, name in enumerate(plan.columns):
+            self.add(1, f"column_{name} = floats(columns[{j}], connections)")
+        self.add(1, f"values = integers(p[STEPPED_CELL_ADDRESS], {max(len(self.rule.cells), 1)})")
+        for j, (name, value) in enumerate(self.rule.cells.items()):
+            size = "SOURCES" if value.side == PRE else "TARGETS"
+            self.add(1, f"cells_{name} = floats(values[{j}], p[STEPPED_{size}])")
+        if self.rule.is_random:
+            self.add(1, "keys = integers(p[STEPPED_KEY_ADDRESS], connections)")
+        self.add(1, f"_numbers = floats(p[STEPPED_SCALAR_ADDRESS], {len(plan.numbers)})")
+        self.add(1, *(f"{name} = _numbers[{k}]" for k, name in enumerate(plan.numbers)))
+
+    def _open_ring(self) -> None:
+        self.add(1, "target = integers(p[STEPPED_TARGET], GROUP_FIELDS)")
+        self.add(1, "mask, size = target[SLOTS] - 1, target[SIZE]", "slot_size = target[RECEPTORS]*size")
+        self.add(1, "ring = floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
+        self.add(1, "offset = p[STEPPED_RECEPTOR]*size")
+
+    def _load(self, indent: int) -> None:
+        """The values of connection k."""
+        self.add(indent, "v_weight = weights[k]", *(f"v_{state} = a_{state}[k]" for state in self.rule.states))
+        self.add(indent, *(f"m_{name} = column_{name}[k]" for name in self.steps.columns))
+        for name, value in self.rule.cells.items():
+            self.add(indent, f"c_{name} = cells_{name}[{'pres' if value.side == PRE else 'posts'}[k]]")
+
+    def _store(self, indent: int, states: Iterable[str]) -> None:
+        if self.rule.is_plastic:
+            self.add(indent, "weights[k] = v_weight")
+        self.add(indent, *(f"a_{state}[k] = v_{state}" for state in states))
+
+    def _go_on(self) -> None:
+        """What happens in the step that begins."""
+        rule = self.rule
+        self._kernel("go_on", "address, step, unused")
+        self._open()
+        self.add(1, "now = step*dt")
+        if rule.is_random:
+            self.add(1, "key, event = p[STEPPED_STEP_KEY], step << EVENT_SHIFT")
+        if rule.psp is not None:
+            self._open_ring()
+        if rule.psp is not None or rule.every_step:
+            self.add(1, "for k in range(connections):")
+            self._load(2)
+            if rule.psp is not None:
+                self.add(2, "slot = ((step + np.int64(delays[k])) & mask)*slot_size + offset")
+                self.add(2, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(rule.psp)}")
+            self.statements(2, rule.every_step, ("key", "keys[k]", "event"))
+            if rule.every_step:
+                self._store(2, [s for s in rule.states if s not in rule.lazy])
+        self.add(1, "return 0", "")
+
+    def _act(self, number: int, pathway: Pathway) -> None:
+        """Deal with the spikes of one side that are due at a step."""
+        rule = self.rule
+        self._kernel(f"act_{number}", "address, step, unused")
+        self._open()
+        if pathway.transmitted is not None:
+            self._open_ring()
+        self.add(1, "sources = r[PATHWAY_SOURCES]", "starts = integers(r[PATHWAY_START_ADDRESS], sources + 1)")
+        self.add(1, "order = integers(r[PATHWAY_INDEX_ADDRESS], starts[sources])")
+        self.add(1, "queue = integers(r[PATHWAY_QUEUE], QUEUE_FIELDS)")
+        self.add(1, "queued = queue[QUEUE_COUNT]")
+        self.add(1, "queue_steps = integers(queue[QUEUE_STEP_ADDRESS], queued)")
+        self.add(1, "queue_cells = integers(queue[QUEUE_CELL_ADDRESS], queued)")
+        self.add(1, "cursor, limit = r[PATHWAY_CURSOR], step - r[PATHWAY_LAG]")
+        self.add(1, "while cursor < queued and queue_steps[cursor] <= limit:")
+        self.add(2, "s, i = queue_steps[cursor], queue_cells[cursor]")
+        if rule.is_random:
+            self.add(2, "repeat = 0")
+            self.add(2, "while cursor - repeat > 0 and repeat < 15 and queue_cells[cursor - repeat - 1] == i and "
+                        "queue_steps[cursor - repeat - 1] == s:")
+            self.add(3, "repeat += 1")
+            self.add(2, "event = (s << EVENT_SHIFT) + (np.int64(repeat) << (EVENT_SHIFT - 4))")
+            self.add(2, "key = r[PATHWAY_KEY]")
+        self.add(2, "cursor += 1", "arrival = s + r[PATHWAY_AWAY]", "now = arrival*dt")
+        if pathway.transmitted is not None:
+            self.add(2, "slot = ((s + r[PATHWAY_DELAY]) & mask)*slot_size + offset")
+        self.add(2, "for number in range(starts[i], starts[i + 1]):")
+        self.add(3, "k = order[number]")
+        self._load(3)
+        if rule.lazy:
+            self.add(3, "_t = max((arrival - touched[k])*dt, 0.0)")
+            self._evolve(3, rule.lazy)
+        self.statements(3, pathway.statements, ("key", "keys[k]", "event"))
+        if pathway.transmitted is not None:
+            self.add(3, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(pathway.transmitted)}")
+        self._store(3, rule.states)
+        self.add(3, "if arrival > touched[k]:", "    touched[k] = arrival")
+        self.add(1, "r[PATHWAY_CURSOR] = cursor", "return 0", "")
+
+
+def source(plan: StepPlan) -> str:
+    """The source of the module with the kernels of a plan, without the constants of pyNN.reference.layout."""
+    return _StepWriter(plan).source()
