@@ -201,7 +201,10 @@ def _number(value: Any, what: str) -> tuple[float, str]:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise InvalidParameterValueError(f"{what} takes a number, not {value!r}.") from error
+        raise InvalidParameterValueError(
+            f"{what} takes a number, (number, unit), or a quantity such as 20 * pq.ms (import quantities as pq), not "
+            f"{value!r}."
+        ) from error
     return number, unit
 
 
