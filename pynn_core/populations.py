@@ -800,8 +800,8 @@ class Population(_OnePopulation):
         if index is None:
             if self.size not in (1, target.size):
                 raise InvalidDimensionsError(
-                    f"'{target.label}' has {target.size} cells and '{self.label}' {self.size}; give index=, the cell of "
-                    "the source for each cell."
+                    f"'{target.label}' has {target.size} cells and '{self.label}' {self.size}; give index=, the cell "
+                    "of the source for each cell."
                 )
             return np.zeros(target.size, dtype=np.int64) if self.size == 1 else slice(None)
         array = np.asarray(index)

@@ -22,7 +22,7 @@ from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.routing import Sorted
-from pyNN.reference.stepped_compiled import SteppedCompiled, StepPathway
+from pyNN.reference.stepped_compiled import StepPathway, SteppedCompiled
 from pyNN.reference.world import CellGroup, Group, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray
 from pyNN.spike_sources import CountedPoissonSource

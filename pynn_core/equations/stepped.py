@@ -1,7 +1,7 @@
 """Synapse types of which something happens in every time step, or that see the variables of the cells they connect.
 
-A step from n to n + 1, in order: (1) `psp` is evaluated, and arrives a delay later; (2) statements before the equations,
-the equations that are integrated step by step, statements after them; (3) presynaptic spikes whose effect is due at
+A step from n to n + 1, in order: (1) `psp` is evaluated, and arrives a delay later; (2) statements before equations, the
+equations that are integrated step by step, statements after them; (3) presynaptic spikes whose effect is due at
 n + 1; then the cells are updated; (4) postsynaptic and other presynaptic spikes that have arrived by n + 1. All of that
 sees the cells as they are at that moment: in (1) to (3) as they are at n.
 
@@ -320,8 +320,8 @@ def stepwise(
         for state in more:
             if state in declared:
                 declared[state].fail(
-                    f"'{state}' is event-driven, but something that goes on in every step depends on it, or it on that. "
-                    "Leave the flag away."
+                    f"'{state}' is event-driven, but something that goes on in every step depends on it, or it on "
+                    "that. Leave the flag away."
                 )
             chosen |= {state}
             wanted |= lazy[state].reads | {other for other, _ in lazy[state].couplings}

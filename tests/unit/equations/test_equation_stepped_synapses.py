@@ -104,8 +104,9 @@ def test_spikes_see_the_cells_of_the_step_in_which_they_arrive(engine: str) -> N
     )  # fmt: skip
     sim.setup(timestep=0.1, engine=engine)
     Spiking = CellType(
-        name="Spiking", equations="dv/dt = -v/tau : mV\nn : 1\ng : uS", parameters={"tau": (50.0, "ms")}, initial={"v": 10.0},
-        threshold="n < 0.5 and t > 4.95*ms", reset="n = 1", receptors={"excitatory": "g += weight"},
+        name="Spiking", equations="dv/dt = -v/tau : mV\nn : 1\ng : uS", parameters={"tau": (50.0, "ms")},
+        initial={"v": 10.0}, threshold="n < 0.5 and t > 4.95*ms", reset="n = 1",
+        receptors={"excitatory": "g += weight"},
     )  # fmt: skip
     source, target = sim.Population(2, Spiking()), sim.Population(2, Decaying(tau=[20.0, 30.0]))
     late = sim.Projection(source, target, sim.AllToAllConnector(), Seeing(weight=0.0, delay=2.0))
@@ -114,7 +115,7 @@ def test_spikes_see_the_cells_of_the_step_in_which_they_arrive(engine: str) -> N
     sim.run(20.0)
     taus = np.array([20.0, 30.0])
     for projection, arrival in ((late, 6.9), (soon, 5.0)):
-        # Spikes at 5 ms. They arrive at 7 ms, before the cells' update to 7 ms, or where the delay is dendritic at 5 ms.
+        # Spikes at 5 ms. They arrive at 7 ms, before the cells' update to 7 ms; where the delay is dendritic at 5 ms.
         a, b, c, d = (projection.get(name, format="array") for name in "abcd")
         np.testing.assert_allclose(a, np.tile(10.0 * np.exp(-arrival / taus), (2, 1)), rtol=1e-12)
         np.testing.assert_allclose(b, np.full((2, 2), 10.0 * np.exp(-arrival / 50.0)), rtol=1e-12)
