@@ -1,6 +1,6 @@
 """Synapse types of which something happens in every time step, or that see the variables of the cells they connect.
 
-A step from n to n + 1, in order: (1) `psp` is evaluated, and arrives a delay later; (2) statements before equations, the
+A step from n to n + 1: (1) `psp` is evaluated, and arrives a delay later; (2) statements before the equations, the
 equations that are integrated step by step, statements after them; (3) presynaptic spikes whose effect is due at
 n + 1; then the cells are updated; (4) postsynaptic and other presynaptic spikes that have arrived by n + 1. All of that
 sees the cells as they are at that moment: in (1) to (3) as they are at n.

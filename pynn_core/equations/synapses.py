@@ -427,9 +427,7 @@ class _Reader:
             elif wanted is not None and statement.name in self.units and statement.operator in ("=", "+=", "-="):
                 dimensions.require(statement.expression, known, wanted, f"'{statement.name}'")
             if wanted is None and not self.unchecked:
-                found = dimensions.unit_of(statement.expression, known)
-                open_names = [n for n in statement.expression.names if known.get(n) == UNKNOWN]
-                known[statement.name] = UNKNOWN if found.any and open_names else found.text
+                known[statement.name] = dimensions.unit_of(statement.expression, known).text
             assigns.append(self._assign(statement, known))
         return tuple(assigns)
 
