@@ -359,13 +359,11 @@ class _Reader:
         chosen = steps.stepwise(
             {n: self._step(derivatives[n]) for n in stepped},
             {n: courses[n] for n in derivatives if n not in stepped}, read, {a.name for a in around}, declared,
-            self.name,
         )
         for state in chosen & set(courses):
             courses[state] = Course(None, None)
         order = [n for n in derivatives if n in chosen]
-        statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method,
-                                                self.name)
+        statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method)
         ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
         ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay)
                  for n, way in further.pathways]
