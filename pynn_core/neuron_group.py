@@ -180,6 +180,16 @@ def linked_var(group_or_variable: Any, name: str | None = None, index: Any = Non
     return LinkedVariable(group_or_variable, name, index)
 
 
+def TimedArray(values: Any, dt: Any, unit: str = "", name: str = "") -> Any:
+    """A function of time for equations: values[k] (or row k) from k*dt (ms, or a quantity) on; the last one stays.
+
+    Raises InvalidParameterValueError for values that are neither one number nor one row of numbers a time.
+    """
+    from pyNN.equations.celltype import timed_array
+
+    return timed_array(values, dt, unit, name)
+
+
 class _Variables(_OnePopulation):
     """What a group and its parts share: variables as attributes."""
 
@@ -910,4 +920,6 @@ def _si(unit: str) -> tuple[Exponents, float]:
     return tuple(exponents.values()), float(f"{float(simple.magnitude):.12g}")
 
 
-__all__ = ["EquationError", "LinkedVariable", "NeuronGroup", "Subgroup", "VariableView", "linked_var"]
+__all__ = [
+    "EquationError", "LinkedVariable", "NeuronGroup", "Subgroup", "TimedArray", "VariableView", "linked_var"
+]  # fmt: skip

@@ -7,6 +7,7 @@ are. `lower_values` and `lower_sequences` turn one of those values into numbers 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Number
 from typing import TYPE_CHECKING, Any
@@ -535,7 +536,8 @@ class ParameterSpace:
             and (definition.states or definition.receptors or definition.source)
         ):
             raise InvalidParameterValueError(
-                f"{self._owner}: parameter '{name}' takes a number and not the text {text!r}; expressions in the "
+                f"{self._owner}: parameter '{name}' takes a number and not the text {text!r}. A number is in PyNN's "
+                f"unit{_of(definition, name)}; a quantity is converted, as in {_as_quantity(text)}. Expressions in the "
                 "distance d are for connections."
             )
         try:
@@ -860,3 +862,15 @@ def lower_sequences(value: Any, size: int) -> list[FloatArray]:
     for one in base:
         check_range("value", one.value, None, "a parameter")
     return [one.value.ravel() for one in base]
+
+
+def _of(definition: Any, name: str) -> str:
+    unit = definition.parameters[name].unit if name in definition.parameters else ""
+    return f" ({unit})" if unit else ""
+
+
+def _as_quantity(text: str) -> str:
+    """How a text such as "-65 mV" is written as a quantity of the package quantities."""
+    match = re.fullmatch(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*\*?\s*([A-Za-z]+)\s*", text)
+    number, unit = match.groups() if match else ("-65", "mV")
+    return f"{number} * pq.{unit} (import quantities as pq)"

@@ -23,6 +23,7 @@ from pyNN.errors import (
     NotLocalError,
     PastSpikesWarning,
     PyNNError,
+    UnitsError,
 )
 from pyNN.lowering import (
     check_computed,
@@ -747,6 +748,68 @@ class Population(_OnePopulation):
         session = self._owner.session_to_change
         if session is not None and len(indices):
             session.write_cells(self._spec.id, name, np.asarray(indices, dtype=np.int64), value)
+
+    # --- links ---------------------------------------------------------------------------------------------------
+
+    def link(self, name: str, source: Population, variable: str | None = None, index: Any = None) -> None:
+        """Let a parameter follow a variable or parameter of another population (``variable``, by default of the name).
+
+        From the next step on, the cells have the value that it has at the beginning of each step. `index`: the cell of
+        the source for each cell; without it the sizes are equal, or the source has one cell. Raises
+        NonExistentParameterError, UnitsError, InvalidDimensionsError, and CapabilityError on several MPI ranks.
+        """
+        from pyNN.operations import NetworkOperation
+
+        if not isinstance(source, Population):
+            raise InvalidModelError(f"The source of a link is a population, not {source!r}.")
+        variable = name if variable is None else variable
+        followed, chosen = self._linkable(name, source, variable), source._linked_cells(index, self)
+        if self._owner.comm.parts > 1:
+            raise CapabilityError(
+                f"'{self.label}': links between populations are not available on several MPI ranks, which do not know "
+                "each other's cells. Run the script in one process."
+            )
+
+        def copy() -> None:
+            session = self._owner.session_to_change
+            values = followed() if session is None else session.read_cells(source._spec.id, variable)
+            whole = np.array(np.broadcast_to(np.asarray(values, dtype=float), (source.size,)))[chosen]
+            self._write(name, np.arange(self.size), np.array(np.broadcast_to(whole, (self.size,))),
+                        self._spec.parameters)
+
+        operation = NetworkOperation(copy, None, None, "before_start", 0, f"{self.label}.{name} (linked)")
+        self._owner.schedule.add(operation, self._owner.dt)
+
+    def _linkable(self, name: str, source: Population, variable: str) -> Any:
+        """What gives the source's value before anything is built, once it is known that the units agree."""
+        check_parameter_names([name], self.celltype)
+        known = source.definition.units
+        if variable not in known:
+            raise NonExistentParameterError(variable, source.definition.name, list(known))
+        own, other = self.definition.units[name], known[variable]
+        checked = not (self.definition.unchecked_units or source.definition.unchecked_units)
+        if checked and own != other:
+            raise UnitsError(
+                f"'{name}' of {self.label} is in {own or '1'}, but '{variable}' of {source.label} is in {other or '1'}."
+            )
+        spec = source._spec
+        return lambda: spec.parameters.get(variable, spec.initial_values.get(variable, 0.0))
+
+    def _linked_cells(self, index: Any, target: Population) -> Any:
+        """Which cells of this population a target follows."""
+        if index is None:
+            if self.size not in (1, target.size):
+                raise InvalidDimensionsError(
+                    f"'{target.label}' has {target.size} cells and '{self.label}' {self.size}; give index=, the cell "
+                    "of the source for each cell."
+                )
+            return np.zeros(target.size, dtype=np.int64) if self.size == 1 else slice(None)
+        array = np.asarray(index)
+        if array.shape != (target.size,) or array.dtype.kind not in "iu":
+            raise InvalidDimensionsError(f"index needs {target.size} whole numbers, one a cell, not {index!r}.")
+        if array.size and (array.min() < 0 or array.max() >= self.size):
+            raise InvalidDimensionsError(f"index has values outside 0 to {self.size - 1}.")
+        return array
 
     # --- space ---------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,8 @@ class NestBackend:
             "cell types in equations": "they need NESTML and a C++ compiler (docs/nestml.md), must be known before "
             "NEST has cells, and have random numbers of NEST's; tables of values over time and parameters that are "
             "arrays are not possible.",
+            "synapse types in equations": "SynapseType and Synapse; the standard types and NEST's own "
+            "(native_synapse_type) are there.",
             "gap junctions": f"only between cells of {' and '.join(synapses.GAP_JUNCTION_MODELS)} (native_cell_type).",
             "drawn release of the last min_delay": "the sites that have released are known once NEST has delivered "
             "the spikes.",

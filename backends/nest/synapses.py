@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyNN.errors import InvalidModelError, NoModelAvailableError, nearest
+from pyNN.errors import CapabilityError, InvalidModelError, NoModelAvailableError, nearest
 from pyNN.models import BaseSynapseType, Definition, Parameter
 from pyNN.nest import versions
 from pyNN.nest.natives import PREFIX
@@ -318,6 +318,12 @@ def translation(definition: Definition) -> SynapseTranslation:
         rows = tuple(Row(name, name, whole=name in whole) for name in names)
         model = definition.name[len(PREFIX) :]
         return SynapseTranslation(definition.name, model, rows, rule="native", native_weight=True)
+    if definition.own:
+        raise CapabilityError(
+            f"{definition.name} is a synapse type in equations, which NEST does not run: its synapses are compiled "
+            "into NEST, and see neither the variables of their cells nor time steps without spikes. The backend "
+            "'reference' runs it; NEST has the standard types, and its own by sim.native_synapse_type()."
+        )
     if definition.name not in TABLES:
         raise NoModelAvailableError(
             f"NEST has no synapse type {definition.name} in this package. Available: {', '.join(sorted(TABLES))}. "

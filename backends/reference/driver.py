@@ -421,8 +421,9 @@ def drive(address, unused_1, unused_2):
 
     4: the spikes of an interval must be exchanged with other ranks; `resume` is to be called then.
     `address` is that of the control record. Several threads may call this at the same time. Two phases alternate: cells
-    are updated, and their spikes are delivered; before the update, synapses go on that do so in every step. Each has a task for each slice of the cells, which any thread may do;
-    there is a table of records of groups for each slice. The thread that does the last task prepares the next phase.
+    are updated, and their spikes are delivered; before the update there is a third one if there are synapses that go on
+    in every step. Each has a task for each slice of the cells, which any thread may do; there is a table of records of
+    groups for each slice. The thread that does the last task prepares the next phase.
     With a single slice, its table is that of the groups.
     """
     control = integers(address, CONTROL_FIELDS)

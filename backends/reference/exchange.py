@@ -1,4 +1,4 @@
-"""What the MPI ranks of a simulation tell each other while it runs: the spikes of their cells, and states that synapses see.
+"""What the MPI ranks of a simulation tell each other while it runs: spikes of cells, and states that synapses see.
 
 Every rank gets the spikes of all. In an interval there is one message of a fixed length from each rank to all; only if
 some rank has more spikes than fit does a second one follow, and from then on messages are longer.

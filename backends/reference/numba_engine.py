@@ -23,7 +23,7 @@ from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.regenerating import regenerated_kind, rule_record
 from pyNN.reference.routing import Sorted
-from pyNN.reference.stepped_compiled import SteppedCompiled, StepPathway
+from pyNN.reference.stepped_compiled import StepPathway, SteppedCompiled
 from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray, SourceTable
 from pyNN.spike_sources import CountedPoissonSource

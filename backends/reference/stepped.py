@@ -1,4 +1,4 @@
-"""Synapses of which something happens in every step, or that see their cells: what both engines share, and the plain one.
+"""Synapses with something to do in every step, or that see their cells: what both engines share, and the plain one.
 
 pyNN.equations.stepped has the order of a step. Spikes act in the step in which they arrive: what would arrive within a
 step does so at its end. The plain engine deals with one spike after the other, and is the oracle for the compiled one.
@@ -82,8 +82,8 @@ class SteppedSynapses(RuledSynapses):
         """The rule for the types of cells that are connected, whose units must agree."""
         found: list[SteppedRule] = []
         for part in self.parts:
-            rule = rule_between(self.model, part.source.spec.model, part.target.spec.model, self.spec.label)
-            found += [rule] if rule not in found else []
+            between = rule_between(self.model, part.source.spec.model, part.target.spec.model, self.spec.label)
+            found += [between] if between not in found else []
         if len(found) > 1:
             raise EquationError(
                 f"{self.spec.label}: the variables that {self.model.name} reads have different units in the cell types "

@@ -1,4 +1,4 @@
-"""Compiled code for synapse types of pyNN.equations.stepped: one kernel for every step, one for each pathway of spikes."""
+"""Compiled code for synapse types of pyNN.equations.stepped: a kernel for every step, and one for each pathway."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class _StepWriter(_Writer):
         for name, value in self.rule.cells.items():
             self.add(indent, f"c_{name} = cells_{name}[{'pres' if value.side == PRE else 'posts'}[k]]")
 
-    def _store(self, indent: int, states: Iterable[str]) -> None:
+    def _put_back(self, indent: int, states: Iterable[str]) -> None:
         if self.rule.is_plastic:
             self.add(indent, "weights[k] = v_weight")
         self.add(indent, *(f"a_{state}[k] = v_{state}" for state in states))
@@ -134,7 +134,7 @@ class _StepWriter(_Writer):
                 self.add(2, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(rule.psp)}")
             self.statements(2, rule.every_step, ("key", "keys[k]", "event"))
             if rule.every_step:
-                self._store(2, [s for s in rule.states if s not in rule.lazy])
+                self._put_back(2, [s for s in rule.states if s not in rule.lazy])
         self.add(1, "return 0", "")
 
     def _act(self, number: int, pathway: Pathway) -> None:
@@ -172,7 +172,7 @@ class _StepWriter(_Writer):
         self.statements(3, pathway.statements, ("key", "keys[k]", "event"))
         if pathway.transmitted is not None:
             self.add(3, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(pathway.transmitted)}")
-        self._store(3, rule.states)
+        self._put_back(3, rule.states)
         self.add(3, "if arrival > touched[k]:", "    touched[k] = arrival")
         self.add(1, "r[PATHWAY_CURSOR] = cursor", "return 0", "")
 

@@ -23,6 +23,7 @@ from pyNN.connectors import (
 )
 from pyNN.morphology import NeuriteDistribution
 from pyNN.network import Network
+from pyNN.neuron_group import TimedArray, linked_var
 from pyNN.parameters import ArrayParameter, LazyArray, ParameterSpace, Sequence
 from pyNN.random import GSLRNG, NativeRNG, NumpyRNG, RandomDistribution
 from pyNN.space import Space
@@ -155,10 +156,12 @@ __all__ = [
     "StaticSynapse",
     "StepCurrentSource",
     "StochasticTsodyksMarkramSynapse",
+    "TimedArray",
     "TsodyksMarkramSynapse",
     "Vogels2011Rule",
     "control",
     "errors",
+    "linked_var",
     "logger",
     "morphology",
     "populations",

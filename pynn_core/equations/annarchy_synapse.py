@@ -140,9 +140,9 @@ class _SynapseReader(_Reader):
     def _check_limits(self, statement: Any, begin: int) -> None:
         limited = [key for key in statement.flags if key in ("min", "max")]
         if limited and "event-driven" in statement.flags:
-            self._cannot(self.text, f"'{limited[0]}' limits '{statement.name}' in every step, and event-driven variables "
-                         "change at spikes only; use clip() in pre_spike or post_spike, or leave event-driven away.",
-                         self.text.find(limited[0], begin), 3)
+            self._cannot(self.text, f"'{limited[0]}' limits '{statement.name}' in every step, and event-driven "
+                         "variables change at spikes only; use clip() in pre_spike or post_spike, or leave "
+                         "event-driven away.", self.text.find(limited[0], begin), 3)
 
     def _limited(self, value: str, flags: Mapping[str, str]) -> str:
         value = f"maximum({value}, {flags['min']})" if "min" in flags else value

@@ -22,7 +22,7 @@ import numpy as np
 
 from pyNN.equations import brian_units, language
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
-from pyNN.errors import EquationError, InvalidModelError, InvalidParameterValueError, nearest
+from pyNN.errors import InvalidModelError, InvalidParameterValueError, nearest
 
 FLAGS = {
     "differential equation": ("unless refractory",),
@@ -637,8 +637,9 @@ def read_model(
         model.threshold = condition(threshold, name, "threshold")
     if reset is not None:
         if threshold is None:
-            raise EquationError(
-                f"{name}: reset={reset!r} needs a threshold; without one no cell ever spikes. Give threshold='v > ...'."
+            Text(reset, name, "reset").fail(
+                "a reset needs a threshold; without one no cell ever spikes. Give threshold='v > ...'.",
+                len(reset) - len(reset.lstrip()), len(reset.strip().split("\n")[0]),
             )
         model.reset = Text(reset, name, "reset")
     model.events = _read_events(events, name, threshold is not None)

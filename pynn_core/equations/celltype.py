@@ -201,7 +201,10 @@ def _number(value: Any, what: str) -> tuple[float, str]:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise InvalidParameterValueError(f"{what} takes a number, not {value!r}.") from error
+        raise InvalidParameterValueError(
+            f"{what} takes a number, (number, unit), or a quantity such as 20 * pq.ms (import quantities as pq), not "
+            f"{value!r}."
+        ) from error
     return number, unit
 
 
@@ -393,15 +396,17 @@ class _Reader:
         statements = language.parse_statements(text, self.name, f"receptor '{name}'", self.vocabulary)
         target = states.get(statements[0].name) if statements else None
         if target is None:
-            raise EquationError(
-                f"{self.name}: the receptor '{name}' changes no variable of the equations: {text!r}. Write, for "
-                "example, 'g += weight'."
-            )
+            message = (f"the receptor '{name}' changes no variable of the equations: {text!r}. Write, for example, "
+                       "'g += weight'.")
+            if not statements:
+                raise EquationError(f"{self.name}: {message}")
+            first = statements[0]
+            first.expression.line.fail(message, first.name_column, len(first.name))
         unit = "nA" if self.unchecked else target.unit
         if unit not in ("uS", "nA", "mV"):
-            raise EquationError(
-                f"{self.name}: '{statements[0].name}' is in '{unit}', which is no unit of weights (uS, nA, mV). Give "
-                f"the receptor as ({text!r}, unit of the weight)."
+            statements[0].expression.line.fail(
+                f"'{statements[0].name}' is in '{unit}', which is no unit of weights (uS, nA, mV). Give the receptor "
+                f"as ({text!r}, unit of the weight).", statements[0].name_column, len(statements[0].name),
             )
         return Receptor(unit, text, sign=1 if unit == "uS" else 0)
 

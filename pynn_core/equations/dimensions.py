@@ -46,12 +46,12 @@ class Dimension:
         for symbol, exponent in other.exponents:
             total[symbol] = total.get(symbol, Fraction(0)) + power * exponent
         if UNKNOWN in (self.text, other.text):
-            return ANY
+            return OPEN
         return Dimension(_ordered(total), _combine(self, other, power), self.any)
 
     def power(self, exponent: Fraction) -> Dimension:
         text = f"({self.text})**{exponent}" if self.exponents else ""
-        return ANY if self.text == UNKNOWN else Dimension(_ordered({s: e * exponent for s, e in self.exponents}), text)
+        return OPEN if self.text == UNKNOWN else Dimension(_ordered({s: e * exponent for s, e in self.exponents}), text)
 
     def __str__(self) -> str:
         return self.text or "dimensionless"
@@ -59,7 +59,7 @@ class Dimension:
 
 NUMBER = Dimension((), "")
 ZERO = Dimension((), "", any=True)
-ANY = Dimension((), UNKNOWN, any=True)
+OPEN = Dimension((), UNKNOWN, any=True)
 
 
 NOISE_DIMENSION = Dimension((("s", Fraction(-1, 2)),), "1/sqrt(ms)")
@@ -77,7 +77,7 @@ def plain(unit: str) -> str:
 def dimension(unit: str) -> Dimension:
     """The dimension of a unit; UnitsError where the text is not a unit."""
     if unit == UNKNOWN:
-        return ANY
+        return OPEN
     unit = plain(unit)
     exponents = {str(u.symbol): Fraction(e) for u, e in quantity(unit).simplified.dimensionality.items()}
     return Dimension(_ordered(exponents), unit.strip())

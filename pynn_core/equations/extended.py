@@ -132,7 +132,10 @@ class ExtendedAnalyser(Analyser):
         fixed = self._fixed_methods(numeric, noisy, groups)
         adaptive = [n for n in numeric if n not in fixed]
         if adaptive and (fixed or len(groups) > 1):
-            raise EquationError(f"{definition.name}: methods of fixed and of adaptive steps cannot be mixed.")
+            text.derivatives[adaptive[0]].expression.fail(
+                f"the method of '{adaptive[0]}' has adaptive steps, which cannot be mixed with methods of fixed steps, "
+                "nor with assignments between equations. Give it a method, such as rk4."
+            )
         still = [n for n in definition.states if n not in text.derived and n not in text.derivatives]
         still += list(definition.events)
         hidden: dict[str, float] = {}

@@ -310,19 +310,25 @@ def parse_statements(text: str, model: str, part: str, vocabulary: Vocabulary = 
 def parse_condition(text: str, model: str, part: str, vocabulary: Vocabulary = PLAIN) -> Expression:
     """The one condition in `text`."""
     lines = list(_lines(text, model, part))
-    if len(lines) != 1:
-        raise EquationError(f"{model}, {part}: one condition on one line is needed, not {text!r}.")
-    line, content = lines[0]
+    line, content = _only(lines, model, part, "condition", text)
     return _expression(content, line, 0, vocabulary)
 
 
 def parse_value(text: str, model: str, part: str, vocabulary: Vocabulary = PLAIN) -> Expression:
     """The one expression in `text`."""
     lines = list(_lines(text, model, part))
-    if len(lines) != 1:
-        raise EquationError(f"{model}, {part}: one expression on one line is needed, not {text!r}.")
-    line, content = lines[0]
+    line, content = _only(lines, model, part, "expression", text)
     return _expression(content, line, 0, vocabulary)
+
+
+def _only(lines: list[tuple[Line, str]], model: str, part: str, what: str, text: str) -> tuple[Line, str]:
+    """The one line that there must be."""
+    if not lines:
+        raise EquationError(f"{model}, {part}: one {what} is needed, not {text!r}.")
+    if len(lines) > 1:
+        line, content = lines[1]
+        line.fail(f"one {what} on one line is needed; this is another.", _first(content), len(content.strip()))
+    return lines[0]
 
 
 def parse_functions(text: str, model: str) -> dict[str, Function]:

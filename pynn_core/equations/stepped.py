@@ -1,7 +1,7 @@
 """Synapse types of which something happens in every time step, or that see the variables of the cells they connect.
 
-A step from n to n + 1, in order: (1) `psp` is evaluated, and arrives a delay later; (2) statements before the equations,
-the equations that are integrated step by step, statements after them; (3) presynaptic spikes whose effect is due at
+A step from n to n + 1: (1) `psp` is evaluated, and arrives a delay later; (2) statements before the equations, the
+equations that are integrated step by step, statements after them; (3) presynaptic spikes whose effect is due at
 n + 1; then the cells are updated; (4) postsynaptic and other presynaptic spikes that have arrived by n + 1. All of that
 sees the cells as they are at that moment: in (1) to (3) as they are at n.
 
@@ -156,12 +156,12 @@ def _node(value: CellValue) -> ast.AST | None:
 # --- integration as statements ---------------------------------------------------------------------------------------
 
 
-def integration(steps: Mapping[str, Step], method: str, model: str) -> tuple[list[Assign], dict[str, str]]:
+def integration(steps: Mapping[str, Step], method: str) -> tuple[list[Assign], dict[str, str]]:
     """Statements that take the states in `steps` from one time step to the next, and the method of each.
 
     What the cells have, and whatever else has no equation here, stays as it is during the step.
     """
-    chosen = _chosen_methods(steps, method, model)
+    chosen = _chosen_methods(steps, method)
     if not steps:
         return [], {}
     statements: list[Assign] = []
@@ -203,20 +203,22 @@ def _stages(trees: Mapping[str, ast.expr], method: str) -> list[Assign]:
     return statements + [Assign(x, _parsed(result.format(x=x, dt=DT))) for x in trees]
 
 
-def _chosen_methods(steps: Mapping[str, Step], method: str, model: str) -> dict[str, str]:
+def _chosen_methods(steps: Mapping[str, Step], method: str) -> dict[str, str]:
     general = language.METHOD_ALIASES.get(method, method)
     chosen = {state: step.method or general for state, step in steps.items()}
     for state, name in chosen.items():
         if name in ("auto", EXACT):
-            chosen[state] = _automatic(state, steps, name, chosen)
+            chosen[state] = _automatic(state, steps, name)
         elif name not in METHODS:
             steps[state].where.fail(
                 f"'{name}' is no method for equations of synapses. There are: auto, exact, {', '.join(METHODS)}."
             )
     several = {name for name in chosen.values() if name not in _ONE_STAGE}
     if several and len(set(chosen.values())) > 1:
-        raise EquationError(
-            f"{model}: equations that are integrated together take one method, and these have "
+        first = next(iter(chosen.values()))
+        other = next(state for state, name in chosen.items() if name != first)
+        steps[other].where.fail(
+            f"equations that are integrated together take one method, and these have "
             f"{', '.join(sorted(set(chosen.values())))}. Only {' and '.join(_ONE_STAGE)} go together."
         )
     for state, step in steps.items():
@@ -231,7 +233,7 @@ def _chosen_methods(steps: Mapping[str, Step], method: str, model: str) -> dict[
     return chosen
 
 
-def _automatic(state: str, steps: Mapping[str, Step], asked: str, chosen: Mapping[str, str]) -> str:
+def _automatic(state: str, steps: Mapping[str, Step], asked: str) -> str:
     """The method where none is given: exact where that is possible, otherwise one for all equations."""
     if all(_is_own(s, steps) for s in ([state] if asked == EXACT else steps)):
         return _EXPONENTIAL
@@ -303,7 +305,7 @@ def _replaced(tree: ast.expr, names_for: Mapping[str, str]) -> ast.expr:
 
 def stepwise(
     candidates: Mapping[str, Step], lazy: Mapping[str, Course], read: Collection[str], assigned: Collection[str],
-    declared: Mapping[str, Expression], model: str,
+    declared: Mapping[str, Expression],
 ) -> set[str]:
     """The states with an equation that are integrated step by step.
 
@@ -320,8 +322,8 @@ def stepwise(
         for state in more:
             if state in declared:
                 declared[state].fail(
-                    f"'{state}' is event-driven, but something that goes on in every step depends on it, or it on that. "
-                    "Leave the flag away."
+                    f"'{state}' is event-driven, but something that goes on in every step depends on it, or it on "
+                    "that. Leave the flag away."
                 )
             chosen |= {state}
             wanted |= lazy[state].reads | {other for other, _ in lazy[state].couplings}

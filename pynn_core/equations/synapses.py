@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from pyNN.equations import dimensions, language
 from pyNN.equations.dimensions import UNKNOWN
@@ -169,8 +168,8 @@ def needs_rule(definition: Definition) -> bool:
     """Whether a synapse type does anything but pass its weight on."""
     d = definition
     return bool(
-        d.own and d.equations.strip() or d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
-        or d.each_step.strip() or d.psp.strip()
+        d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
+        or d.each_step.strip() or d.psp.strip() or d.own and d.equations.strip()
     )
 
 
@@ -293,10 +292,10 @@ class _Reader:
                            *(names(self._coherent(derivatives[s].expression)) for s in stepped))
         occurring = tuple(n for n in (*self.parameters, RECEPTOR_TIME) if n in used or n == WEIGHT)
         pre, post = blocks_read["on_pre"], blocks_read["on_post"]
-        classical = (self.name, occurring, self.states, sides, courses, pre, post, trees["transmitted"],
-                     dict(self.units))
+        classical = Rule(self.name, occurring, self.states, sides, courses, pre, post, trees["transmitted"],
+                         dict(self.units))
         if not goes_on:
-            return Rule(*classical)
+            return classical
         return self._stepped(classical, derivatives, stepped, blocks_read, trees, further)
 
     def _surroundings(
@@ -348,25 +347,23 @@ class _Reader:
         return courses
 
     def _stepped(
-        self, classical: Any, derivatives: Mapping[str, Equation], stepped: set[str],
+        self, classical: Rule, derivatives: Mapping[str, Equation], stepped: set[str],
         blocks: Mapping[str, tuple[Assign, ...]], trees: Mapping[str, ast.expr], further: _Further,
     ) -> Rule:
         from pyNN.equations import stepped as steps
 
-        courses = dict(classical[4])
+        courses = dict(classical.courses)
         around = (*blocks["before_step"], *blocks["each_step"])
         read = set().union(*(a.reads for a in around), names(trees["psp"]) if "psp" in trees else set())
         declared = {n: e.expression for n, e in derivatives.items() if "event-driven" in e.flags}
         chosen = steps.stepwise(
             {n: self._step(derivatives[n]) for n in stepped},
             {n: courses[n] for n in derivatives if n not in stepped}, read, {a.name for a in around}, declared,
-            self.name,
         )
         for state in chosen & set(courses):
             courses[state] = Course(None, None)
         order = [n for n in derivatives if n in chosen]
-        statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method,
-                                                self.name)
+        statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method)
         ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
         ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay)
                  for n, way in further.pathways]
@@ -376,7 +373,8 @@ class _Reader:
         lazy = {n: steps.EVENT_DRIVEN for n in derivatives if n not in chosen}
         found = {n: value for n, where in self.cells.items() if (value := steps.cell_value(n, where)) is not None}
         return steps.SteppedRule(
-            *classical[:4], courses, *classical[5:], cells=found, pathways=tuple(ways),
+            classical.name, classical.parameters, classical.states, classical.sides, courses, classical.on_pre,
+            classical.on_post, classical.transmitted, classical.units, cells=found, pathways=tuple(ways),
             every_step=(*blocks["before_step"], *statements, *blocks["each_step"]), psp=trees.get("psp"),
             methods={**lazy, **methods},
         )
@@ -427,9 +425,7 @@ class _Reader:
             elif wanted is not None and statement.name in self.units and statement.operator in ("=", "+=", "-="):
                 dimensions.require(statement.expression, known, wanted, f"'{statement.name}'")
             if wanted is None and not self.unchecked:
-                found = dimensions.unit_of(statement.expression, known)
-                open_names = [n for n in statement.expression.names if known.get(n) == UNKNOWN]
-                known[statement.name] = UNKNOWN if found.any and open_names else found.text
+                known[statement.name] = dimensions.unit_of(statement.expression, known).text
             assigns.append(self._assign(statement, known))
         return tuple(assigns)
 

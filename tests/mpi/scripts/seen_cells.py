@@ -20,8 +20,8 @@ Seeing = SynapseType(
     on_post="weight += 0.01*x", transmitted="weight", delays={"second": 2.3}, psp="0.00001*(v_pre - v_post)/mV",
 )  # fmt: skip
 sim.setup(timestep=0.1, rng_seed=2, engine=engine, threads=threads)
-cells = sim.Population(200, sim.IF_curr_exp(i_offset=np.linspace(0.7, 1.2, 200)))
-others = sim.Population(3, sim.IF_curr_exp(i_offset=1.1))
+cells = sim.Population(200, sim.IF_curr_exp(i_offset=np.linspace(0.9, 2.5, 200)))
+others = sim.Population(3, sim.IF_curr_exp(i_offset=2.0))
 cells.record(["v", "spikes"])
 delay = sim.RandomDistribution("uniform", low=0.3, high=0.8)
 projections = [

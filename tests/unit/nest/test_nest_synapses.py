@@ -375,3 +375,17 @@ def test_receptors_with_numbers_get_their_port() -> None:
 def test_the_module_has_the_native_types() -> None:
     assert issubclass(sim.native_synapse_type("static_synapse"), sim.NativeSynapseType)
     assert sim.native_synapse_type is synapses.native_synapse_type
+
+
+def test_synapse_types_in_equations_are_refused_with_a_sentence_and_stand_among_what_is_missing() -> None:
+    from pyNN.equations import SynapseType
+    from pyNN.nest.backend import NestBackend
+
+    Seeing = SynapseType(name="StaticSynapse", on_pre="weight += 0.01*post.v/mV")
+    sim.setup(timestep=0.1)
+    cells = sim.Population(2, sim.IF_curr_exp())
+    with pytest.raises(CapabilityError, match="synapse type in equations, which NEST does not run.*'reference' runs"):
+        sim.Projection(cells, cells, sim.AllToAllConnector(), Seeing(weight=0.1, delay=1.0))
+        sim.run(1.0)
+    sim.end()
+    assert "synapse types in equations" in NestBackend.capabilities.missing

@@ -424,7 +424,7 @@ def test_a_plastic_projection_without_connections(engine):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (dict(equations="dr/dt = -r*r/tau_fast : 1 (pre)"), "linear"),
+        (dict(equations="dr/dt = -r*r/tau_fast : 1 (pre, event-driven)"), "linear"),
         (dict(on_pre="tau_fast = 3*ms"), "cannot be changed"),
         (dict(on_pre="weigth += 1"), "no value yet"),
         (dict(on_post="weight += 2*ms"), "in ms"),
