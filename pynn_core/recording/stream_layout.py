@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
 
+Result = TypeVar("Result")
 EXTENSIONS = (".h5", ".hdf5")
 FORMAT = "pynn-core recording"
 VERSION = 1
@@ -65,16 +65,28 @@ def _is_being_written(path: Path) -> bool:
     return len(begin) == 12 and begin[11] != 0
 
 
-@contextmanager
-def reading(path: Any) -> Iterator[None]:
-    """What goes wrong with the contents of a file is a FileFormatError."""
-    try:
-        yield
-    except (PyNNError, FileNotFoundError, PermissionError):
-        raise
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, OSError, RuntimeError,
-            MemoryError) as error:  # fmt: skip
-        raise FileFormatError(f"'{path}' is damaged: {error!r}.") from error
+_WRONG_CONTENTS = (
+    KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, OSError, RuntimeError, MemoryError,
+)  # fmt: skip
+
+
+def read_steadily(paths: Sequence[Path], read: Callable[[], Result]) -> Result:
+    """What a function reads from files, read again where a writer has changed one of them meanwhile.
+
+    A writer that begins to append after a file has been opened leaves the reader with half of what it had. Raises
+    FileFormatError for a file that nobody has changed for a second.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return read()
+        except (PyNNError, FileNotFoundError, PermissionError):
+            raise
+        except _WRONG_CONTENTS as error:
+            changed = max(path.stat().st_mtime for path in paths)
+            if time.monotonic() > deadline or time.time() - changed > 1.0:
+                raise FileFormatError(f"'{paths[0]}' is damaged: {error!r}.") from error
+        time.sleep(0.01)
 
 
 def open_for_reading(path: Path) -> Any:

@@ -264,8 +264,9 @@ def read_blocks(
     spike trains are Neo proxies, which read what their load(time_slice=..., channel_indexes=...) asks for.
     Raises FileNotFoundError or FileFormatError.
     """
-    with layout.reading(path):
-        return [_block(parts, variables, cells, lazy) for parts in stored_populations(path).values()]
+    return layout.read_steadily(
+        _paths(path), lambda: [_block(parts, variables, cells, lazy) for parts in stored_populations(path).values()]
+    )
 
 
 def read_block(
@@ -280,8 +281,7 @@ def read_block(
     `population` is a label, and can be left out if the file holds a single population. Raises
     InvalidParameterValueError, which lists the labels.
     """
-    with layout.reading(path):
-        found = list(stored_populations(path).values())
+    found = layout.read_steadily(_paths(path), lambda: list(stored_populations(path).values()))
     labels = [parts[0].label for parts in found]
     chosen = [parts for parts, label in zip(found, labels, strict=True) if population in (None, label)]
     if len(chosen) != 1:
@@ -293,8 +293,7 @@ def read_block(
         else:
             message = f"'{path}' has no population '{population}'.{nearest(population, labels)} It holds: {listed}."
         raise InvalidParameterValueError(message)
-    with layout.reading(path):
-        return _block(chosen[0], variables, cells, lazy)
+    return layout.read_steadily(_paths(path), lambda: _block(chosen[0], variables, cells, lazy))
 
 
 def _block(parts: list[StoredPopulation], variables: str | Iterable[str], cells: Any, lazy: bool) -> Any:

@@ -473,15 +473,20 @@ def test_files_of_several_processes_are_read_as_one(tmp_path: Path) -> None:
     assert signal.array_annotations["channel_index"].tolist() == list(range(60, 70))
 
 
-def test_short_runs_in_a_loop_do_not_spend_their_time_on_the_file(sim: Any, tmp_path: Path) -> None:
+def test_short_runs_in_a_loop_do_not_spend_their_time_on_the_file(
+    sim: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = []
+    write = stream.StreamFile.write
+    monkeypatch.setattr(stream.StreamFile, "write", lambda *given: writes.append(1) or write(*given))
     sim.setup(timestep=0.1)
     cells = sim.Population(2, sim.IF_curr_exp())
     cells.record("v", to_file=tmp_path / "run.h5")
     sim.run(1.0)
     for _ in range(500):
         sim.run(0.1)
-    profile = sim.profile()
+    number = len(writes)
     sim.end()
-    # One write in 20 times its duration, and the first two, which also create the file.
-    assert profile["run", "write recorded data"].seconds < 0.3 * profile.run + 0.1
+    # One write in 20 times its duration, which is longer than a run of one step; and the first, which creates the file.
+    assert 0 < number < 100
     assert read_block(tmp_path / "run.h5").segments[0].analogsignals[0].shape == (511, 2)
