@@ -259,7 +259,10 @@ def _fraction(value: float) -> float:
 
 
 def _point(point: Any) -> tuple[float, float, float, float]:
-    return (float(point.x), float(point.y), float(point.z), float(point.diameter))
+    numbers = (float(point.x), float(point.y), float(point.z), float(point.diameter))
+    if not np.isfinite(numbers).all():
+        raise FileFormatError(f"The coordinates and the diameter of a segment are finite numbers, not {numbers}.")
+    return numbers
 
 
 def _parents_first(segments: list[Any]) -> list[int]:
@@ -298,7 +301,11 @@ def _members(groups: Iterable[Any], index_of: Mapping[int, int]) -> dict[str, In
         if name in seen or name not in by_id:
             raise FileFormatError(f"The segment group '{name}' is missing, or includes itself.")
         group = by_id[name]
-        found = {index_of[int(member.segments)] for member in group.members}
+        members = [int(member.segments) for member in group.members]
+        unknown = [member for member in members if member not in index_of]
+        if unknown:
+            raise FileFormatError(f"The segment group '{name}' has the segment {unknown[0]}, which there is not.")
+        found = {index_of[member] for member in members}
         for include in group.includes:
             found |= collect(include.segment_groups, seen | {name})
         return found
@@ -410,6 +417,8 @@ def _swc_samples(path: Path) -> dict[int, tuple[int, FloatArray, int]]:
         raise FileFormatError(f"'{path}' is not an SWC file: each line has the 7 numbers n type x y z radius parent.")
     if not np.isfinite(rows[:, :7]).all() or (rows[:, [0, 1, 6]] % 1).any() or (rows[:, 5] < 0).any():
         raise FileFormatError(f"'{path}': numbers and types of samples are whole, radii are not negative.")
+    if np.abs(rows[:, [0, 1, 6]]).max() > 2**53:
+        raise FileFormatError(f"'{path}': the number of a sample has too many digits.")
     samples = {}
     for number, kind, x, y, z, radius, parent in rows[:, :7]:
         if int(number) in samples:
