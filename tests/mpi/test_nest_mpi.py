@@ -72,6 +72,17 @@ def test_an_exception_of_one_rank_ends_all(mpirun: Run) -> None:
     assert done.stderr.count("ValueError: only rank 1 says this") == 1 and "Rank 1 of 2 ends the job" in done.stderr
 
 
+@with_mpi
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_a_state_that_is_not_finite_is_reported_on_all_ranks(mpirun: Run, ranks: int) -> None:
+    done = mpirun(ranks, "nest_not_finite.py", timeout=60.0, PYNN_CORE_MPI_TIMEOUT="20")
+    assert done.returncode == 0, done.stderr
+    for rank in range(ranks):
+        # Twice: a further run reports it again.
+        assert done.stdout.count(f"rank {rank} at 23 ms: 'v' of cell 7 of cells became nan between 3 and 23 ms") == 2
+    assert done.stdout.count("wrong: [7], after a reset all is well: True") == ranks
+
+
 @without_mpi
 def test_without_mpi_the_way_to_it_is_shown_once(mpirun: Run) -> None:
     """NEST's wheel would end each process with exit status 127 and no word of ours."""
