@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyNN.compat.table import deprecated, old_keywords, shown_as
 from pyNN.connectors import Connector
 from pyNN.errors import InvalidModelError, InvalidParameterValueError
 from pyNN.models import BaseSynapseType
+from pyNN.parallel import together
 from pyNN.random import AbstractRNG
 from pyNN.recording.files import StandardTextFile
 from pyNN.recording.output import replacing
@@ -106,9 +108,12 @@ class Projection(projections.Projection):
         order = np.lexsort((post, pre))
         return pre[order], post[order], [np.broadcast_to(column, order.shape)[order] for column in columns]
 
-    def _writes(self, gather: bool) -> bool:
-        """Whether this rank writes a file."""
-        return not gather or self._owner.comm.rank == 0
+    @contextmanager
+    def _writing(self, gather: bool) -> Iterator[bool]:
+        """Whether this rank writes a file; one for all ranks is complete on all when the block is left."""
+        comm = self._owner.comm
+        with together(comm, f"writing of connections of {self.label}") if gather else nullcontext():
+            yield not gather or comm.rank == 0
 
     def _file_name(self, file: str | os.PathLike[str], gather: bool) -> str:
         """The file of all ranks, or that of this one."""
@@ -174,12 +179,12 @@ class Projection(projections.Projection):
             self.save(name, file, format, gather)
             return
         values = self._values(name, format, gather)
-        if not self._writes(gather):
-            return
-        named = isinstance(file, (str, os.PathLike))
-        target = StandardTextFile(self._file_name(file, gather), mode="w") if named else file
-        target.write(np.nan_to_num(values) if format == "array" else [(value,) for value in values], {})
-        target.close()
+        with self._writing(gather) as writes:
+            if writes:
+                named = isinstance(file, (str, os.PathLike))
+                target = StandardTextFile(self._file_name(file, gather), mode="w") if named else file
+                target.write(np.nan_to_num(values) if format == "array" else [(value,) for value in values], {})
+                target.close()
 
     @old_keywords(filename="file")
     def printWeights(self, file: Any, format: str = "list", gather: bool = True) -> None:
@@ -202,11 +207,12 @@ class Projection(projections.Projection):
             return
         pre, post = (self._addresses(group) for group in (self.pre, self.post))
         i, j, (weights, delays) = self._in_old_order(["weight", "delay"], gather)
-        if not self._writes(gather):
-            return
-        with replacing(self._file_name(file, gather)) as temporary, open(temporary, "w", encoding="utf-8") as lines:
-            for k in range(len(i)):
-                lines.write(f"{pre[i[k]]}\t{post[j[k]]}\t{float(weights[k])!r}\t{float(delays[k])!r}\n")
+        with self._writing(gather) as writes:
+            if not writes:
+                return
+            with replacing(self._file_name(file, gather)) as temporary, open(temporary, "w", encoding="utf-8") as lines:
+                for k in range(len(i)):
+                    lines.write(f"{pre[i[k]]}\t{post[j[k]]}\t{float(weights[k])!r}\t{float(delays[k])!r}\n")
 
     def _addresses(self, group: Any) -> list[str]:
         """label[i, j] of each cell."""

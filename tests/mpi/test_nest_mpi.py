@@ -17,9 +17,9 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 with_mpi = pytest.mark.skipif(not has_mpi(), reason="the NEST that is installed has no MPI (docs/nest-mpi.md)")
 without_mpi = pytest.mark.skipif(has_mpi(), reason="the NEST that is installed has MPI")
 FILES = (
-    "connecting", "current_sources", "populations", "procedural", "projections", "recording",
-    "renewal_sources_in_networks", "running", "spike_sources_in_networks", "synapse_recording", "traps_interface",
-    "traps_plasticity",
+    "compat", "connecting", "current_sources", "network_object", "populations", "procedural", "projections",
+    "pynn_scripts", "recording", "renewal_sources_in_networks", "running", "spike_sources_in_networks",
+    "synapse_recording", "traps_environment", "traps_interface", "traps_plasticity",
 )  # fmt: skip
 OF_ONE_PROCESS = (
     # rank, number of ranks, and what an object says of them
@@ -32,12 +32,32 @@ OF_ONE_PROCESS = (
     "test_an_unknown_name_is_one_error_everywhere", "test_documented_connectors_work",
     "test_cells_lists_and_assemblies_may_be_connected", "test_a_single_presynaptic_cell",
     "test_a_shared_generator_gives_independent_values", "test_views_and_assemblies_count_within_themselves",
+    "test_an_assembly_has_what_a_population_has", "test_templates_of_descriptions_find_what_pynn_gives_them",
+    # gather=False of an old script, and lists of one value a connection, which need one process
+    "test_an_old_network_is_the_modern_network", "test_short_term_plasticity",
+    # setup() gives the rank
+    "test_setup_takes_the_old_options",
     # a warning of those ranks that have such connections
     "test_delays_are_rounded_to_the_grid_with_a_warning",
     # a connector that does not look at request.is_local
     "test_a_connector_of_ones_own",
 )  # fmt: skip
 """Scenarios that are about what differs between the ranks by intention."""
+NOT_UNDER_MPI = {
+    "agreement": "compares two simulators in one process; test_results_are_those_of_the_serial_adapter does that here",
+    "checkpoints": "NEST has no checkpoints",
+    "compare": "each test starts processes of its own, in which mpirun must not be inherited",
+    "conformance": "asks a session without the common layer, which is for one process",
+    "examples": "each test starts processes of its own",
+    "sonata": "chooses its backends itself, and several within one test",
+    "traps_table": "is about the documentation",
+}
+"""Files of scenarios that are not run on ranks, and why."""
+
+
+def test_every_file_of_scenarios_is_run_or_has_a_reason() -> None:
+    there = {file.stem.removeprefix("test_") for file in SCENARIOS.glob("test_*.py")}
+    assert there == {*FILES, *NOT_UNDER_MPI} and not set(FILES) & set(NOT_UNDER_MPI)
 
 
 @with_mpi
