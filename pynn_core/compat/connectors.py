@@ -99,7 +99,7 @@ class InOrder(IndexBasedExpression):
         if self.projection is not None and self.projection._owner.comm.parts > 1:
             # A rank knows its own connections only, and not which numbers they have among all.
             raise CapabilityError(
-                f"{self.name}: a list with one value a connection, in the order of PyNN 0.6, can be used in one process "
+                f"{self.name}: a list with one value a connection, in the order of PyNN 0.6, works in one process "
                 "only. Under MPI give the weights and delays in the rows of a FromListConnector, or as arrays of shape "
                 "(pre, post) to a synapse type."
             )

@@ -28,7 +28,7 @@ def lines(done: subprocess.CompletedProcess[str], number: int) -> list[dict[str,
     return found
 
 
-@pytest.mark.parametrize(("kind", "number"), [("networks", 24 * FACTOR), ("sessions", 12 * FACTOR)])
+@pytest.mark.parametrize(("kind", "number"), [("networks", 24 * FACTOR), ("sessions", 6 * FACTOR)])
 def test_two_ranks_give_what_one_process_gives(
     mpirun: Callable[..., subprocess.CompletedProcess[str]], kind: str, number: int
 ) -> None:
