@@ -12,7 +12,13 @@ from pyNN.compat.generators import Arguments
 from pyNN.compat.table import deprecated
 from pyNN.connectors import ConnectionRequest, Connections, FromListConnector
 from pyNN.core import IndexBasedExpression
-from pyNN.errors import ConnectorError, FileFormatError, InvalidDimensionsError, InvalidParameterValueError
+from pyNN.errors import (
+    CapabilityError,
+    ConnectorError,
+    FileFormatError,
+    InvalidDimensionsError,
+    InvalidParameterValueError,
+)
 from pyNN.random import RandomDistribution
 from pyNN.space import Space
 from pyNN.specs import IntArray
@@ -90,6 +96,13 @@ class InOrder(IndexBasedExpression):
         self.name = name
 
     def __call__(self, i: Any, j: Any) -> Any:
+        if self.projection is not None and self.projection._owner.comm.parts > 1:
+            # A rank knows its own connections only, and not which numbers they have among all.
+            raise CapabilityError(
+                f"{self.name}: a list with one value a connection, in the order of PyNN 0.6, works in one process "
+                "only. Under MPI give the weights and delays in the rows of a FromListConnector, or as arrays of shape "
+                "(pre, post) to a synapse type."
+            )
         if len(self.values) < len(i):
             raise InvalidDimensionsError(
                 f"{self.name}: {len(self.values)} values were given for {len(i)} connections; at least one a "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyNN.compat.table import deprecated, old_keywords, shown_as
 from pyNN.connectors import Connector
 from pyNN.errors import InvalidModelError, InvalidParameterValueError
 from pyNN.models import BaseSynapseType
+from pyNN.parallel import together
 from pyNN.random import AbstractRNG
 from pyNN.recording.files import StandardTextFile
 from pyNN.recording.output import replacing
@@ -94,14 +96,29 @@ class Projection(projections.Projection):
         values = value
         if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and dialect.is_old():
             given = np.asarray(value, dtype=float)
-            if given.shape == (len(self),):
-                values = np.empty(len(self))
-                values[self._old_order()] = given
+            pre, post, _ = self._gathered([], "all")
+            if given.shape == (len(pre),):
+                values = np.empty(len(pre))
+                values[np.lexsort((post, pre))] = given
         self.set(**{name: values})
 
-    def _old_order(self) -> Any:
-        """The connections by pre, then post cell, as PyNN 0.6 makes them."""
-        return np.lexsort((self._pairs.post, self._pairs.pre))
+    def _in_old_order(self, names: list[str], gather: Any) -> tuple[Any, Any, list[Any]]:
+        """(pre indices, post indices, columns) by pre, then post cell, as PyNN 0.6 makes connections."""
+        pre, post, columns = self._gathered([self._column(name) for name in names], gather)
+        order = np.lexsort((post, pre))
+        return pre[order], post[order], [np.broadcast_to(column, order.shape)[order] for column in columns]
+
+    @contextmanager
+    def _writing(self, gather: bool) -> Iterator[bool]:
+        """Whether this rank writes a file; one for all ranks is complete on all when the block is left."""
+        comm = self._owner.comm
+        with together(comm, f"writing of connections of {self.label}") if gather else nullcontext():
+            yield not gather or comm.rank == 0
+
+    def _file_name(self, file: str | os.PathLike[str], gather: bool) -> str:
+        """The file of all ranks, or that of this one."""
+        comm = self._owner.comm
+        return os.fspath(file) if gather or comm.size == 1 else f"{os.fspath(file)}.{comm.rank}"
 
     def setWeights(self, w: Any) -> None:
         """Set all weights: to a number, to one number a connection, or to an array of shape (pre, post)."""
@@ -138,10 +155,9 @@ class Projection(projections.Projection):
     # --- looking ---------------------------------------------------------------------------------------------------
 
     def _values(self, name: str, format: str, gather: bool) -> Any:
-        values = self.get(name, format, gather=gather, with_address=False)
         if format == "list" and dialect.is_old():
-            return np.asarray(values)[self._old_order()].tolist()
-        return values
+            return self._in_old_order([name], gather)[2][0].tolist()
+        return self.get(name, format, gather=gather, with_address=False)
 
     def getWeights(self, format: str = "list", gather: bool = True) -> Any:
         """Weights: a list with one number a connection, or (format "array") an array (pre, post) with NaN for none."""
@@ -163,9 +179,12 @@ class Projection(projections.Projection):
             self.save(name, file, format, gather)
             return
         values = self._values(name, format, gather)
-        target = StandardTextFile(file, mode="w") if isinstance(file, (str, os.PathLike)) else file
-        target.write(np.nan_to_num(values) if format == "array" else [(value,) for value in values], {})
-        target.close()
+        with self._writing(gather) as writes:
+            if writes:
+                named = isinstance(file, (str, os.PathLike))
+                target = StandardTextFile(self._file_name(file, gather), mode="w") if named else file
+                target.write(np.nan_to_num(values) if format == "array" else [(value,) for value in values], {})
+                target.close()
 
     @old_keywords(filename="file")
     def printWeights(self, file: Any, format: str = "list", gather: bool = True) -> None:
@@ -187,15 +206,13 @@ class Projection(projections.Projection):
             self.save("all", file, format="list", gather=gather)
             return
         pre, post = (self._addresses(group) for group in (self.pre, self.post))
-        i, j = np.asarray(self._pairs.pre), np.asarray(self._pairs.post)
-        weights, delays = (np.broadcast_to(self._column(name), i.shape) for name in ("weight", "delay"))
-        comm = self._owner.comm
-        if gather and comm.rank != 0:
-            return
-        name = os.fspath(file) if gather or comm.size == 1 else f"{os.fspath(file)}.{comm.rank}"
-        with replacing(name) as temporary, open(temporary, "w", encoding="utf-8") as lines:
-            for k in self._old_order():
-                lines.write(f"{pre[i[k]]}\t{post[j[k]]}\t{float(weights[k])!r}\t{float(delays[k])!r}\n")
+        i, j, (weights, delays) = self._in_old_order(["weight", "delay"], gather)
+        with self._writing(gather) as writes:
+            if not writes:
+                return
+            with replacing(self._file_name(file, gather)) as temporary, open(temporary, "w", encoding="utf-8") as lines:
+                for k in range(len(i)):
+                    lines.write(f"{pre[i[k]]}\t{post[j[k]]}\t{float(weights[k])!r}\t{float(delays[k])!r}\n")
 
     def _addresses(self, group: Any) -> list[str]:
         """label[i, j] of each cell."""

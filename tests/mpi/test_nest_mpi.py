@@ -17,9 +17,9 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 with_mpi = pytest.mark.skipif(not has_mpi(), reason="the NEST that is installed has no MPI (docs/nest-mpi.md)")
 without_mpi = pytest.mark.skipif(has_mpi(), reason="the NEST that is installed has MPI")
 FILES = (
-    "connecting", "current_sources", "populations", "procedural", "projections", "recording",
-    "renewal_sources_in_networks", "running", "spike_sources_in_networks", "synapse_recording", "traps_interface",
-    "traps_plasticity",
+    "compat", "connecting", "current_sources", "network_object", "populations", "procedural", "projections",
+    "pynn_scripts", "recording", "renewal_sources_in_networks", "running", "spike_sources_in_networks",
+    "synapse_recording", "traps_environment", "traps_interface", "traps_plasticity",
 )  # fmt: skip
 OF_ONE_PROCESS = (
     # rank, number of ranks, and what an object says of them
@@ -32,12 +32,32 @@ OF_ONE_PROCESS = (
     "test_an_unknown_name_is_one_error_everywhere", "test_documented_connectors_work",
     "test_cells_lists_and_assemblies_may_be_connected", "test_a_single_presynaptic_cell",
     "test_a_shared_generator_gives_independent_values", "test_views_and_assemblies_count_within_themselves",
+    "test_an_assembly_has_what_a_population_has", "test_templates_of_descriptions_find_what_pynn_gives_them",
+    # gather=False of an old script, and lists of one value a connection, which need one process
+    "test_an_old_network_is_the_modern_network", "test_short_term_plasticity",
+    # setup() gives the rank
+    "test_setup_takes_the_old_options",
     # a warning of those ranks that have such connections
     "test_delays_are_rounded_to_the_grid_with_a_warning",
     # a connector that does not look at request.is_local
     "test_a_connector_of_ones_own",
 )  # fmt: skip
 """Scenarios that are about what differs between the ranks by intention."""
+NOT_UNDER_MPI = {
+    "agreement": "compares two simulators in one process; test_results_are_those_of_the_serial_adapter does that here",
+    "checkpoints": "NEST has no checkpoints",
+    "compare": "each test starts processes of its own, in which mpirun must not be inherited",
+    "conformance": "asks a session without the common layer, which is for one process",
+    "examples": "each test starts processes of its own",
+    "sonata": "chooses its backends itself, and several within one test",
+    "traps_table": "is about the documentation",
+}
+"""Files of scenarios that are not run on ranks, and why."""
+
+
+def test_every_file_of_scenarios_is_run_or_has_a_reason() -> None:
+    there = {file.stem.removeprefix("test_") for file in SCENARIOS.glob("test_*.py")}
+    assert there == {*FILES, *NOT_UNDER_MPI} and not set(FILES) & set(NOT_UNDER_MPI)
 
 
 @with_mpi
@@ -70,6 +90,17 @@ def test_an_exception_of_one_rank_ends_all(mpirun: Run) -> None:
     done = mpirun(2, "nest_failure.py", timeout=60.0)
     assert done.returncode != 0
     assert done.stderr.count("ValueError: only rank 1 says this") == 1 and "Rank 1 of 2 ends the job" in done.stderr
+
+
+@with_mpi
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_a_state_that_is_not_finite_is_reported_on_all_ranks(mpirun: Run, ranks: int) -> None:
+    done = mpirun(ranks, "nest_not_finite.py", timeout=60.0, PYNN_CORE_MPI_TIMEOUT="20")
+    assert done.returncode == 0, done.stderr
+    for rank in range(ranks):
+        # Twice: a further run reports it again.
+        assert done.stdout.count(f"rank {rank} at 23 ms: 'v' of cell 7 of cells became nan between 3 and 23 ms") == 2
+    assert done.stdout.count("wrong: [7], after a reset all is well: True") == ranks
 
 
 @without_mpi

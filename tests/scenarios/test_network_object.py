@@ -110,6 +110,7 @@ def test_recording_by_label(sim: Any) -> None:
 
 
 def test_data_of_all_populations_go_into_one_file(sim: Any, tmp_path: Path) -> None:
+    pytest.importorskip("nixio")
     c = components(sim)
     network = Network(c["cells"], c["others"])
     network.record("v")

@@ -43,7 +43,7 @@ def test_native_generators_decide_on_connections_and_values(sim):
         weights = RandomDistribution("normal", (1.0, 0.1), rng=rng)
         projection = sim.Projection(cells, cells, connector, sim.StaticSynapse(weight=weights, delay=1.0))
         # 1600 pairs with p = 1/2 have a standard deviation of 20.
-        assert abs(len(projection) - 800) < 100
+        assert abs(projection.size() - 800) < 100
         values = projection.get("weight", "list", with_address=False)
         assert np.mean(values) == pytest.approx(1.0, abs=0.02) and np.std(values) == pytest.approx(0.1, rel=0.2)
         made.append([(i, j) for i, j, _ in projection.get("weight", "list")])
@@ -185,7 +185,7 @@ def test_connectors_that_connect_by_hand(sim):
     expected = [(i, j, 0.1 * (i + 1), 1.0) for j in range(3) for i in range(j % 2, 5, 2)]
     np.testing.assert_allclose(projection.get(["weight", "delay"], "list"), expected, rtol=1e-15)
     mixed = sim.Projection(pre, post, AndTheFirst(1.0), synapse)
-    assert len(mixed) == 16 and mixed.get(["weight", "delay"], "list")[0] == (0, 0, 7.0, 2.0)
+    assert mixed.size() == 16 and mixed.get(["weight", "delay"], "list")[0] == (0, 0, 7.0, 2.0)
     for connector, words in ((Wrong([0, 5], 0), "possible are 0 to 4"), (Wrong([0, 1], 3), "possible are 0 to 2"),
                              (Wrong([0, 1, 2], 1), "one number, or 3")):
         with pytest.raises(ConnectorError, match=words):
