@@ -18,8 +18,8 @@ LOOPS = {
     "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
     "transpose": "i4* i4* i8 i4* i4* i8*",
 }
-_WORTH_WAITING = 1 << 22
-"""Connections for which NumPy needs about as long as compiling a loop takes."""
+_WORTH_WAITING = 1 << 16
+"""Connections from which on a loop is waited for: once it is compiled, it is there for all later processes."""
 
 
 @cache

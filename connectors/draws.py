@@ -76,6 +76,20 @@ def blocks(n_rows: int, width: int, pairs: int = PAIRS_A_BLOCK) -> Iterator[slic
 # ---------------------------------------------------------------------------------------------------- keyed streams
 
 
+def _every_pair(request: ConnectionRequest, forbidden: IntArray, kind: Any) -> tuple[IntArray, NDArray[Any]]:
+    """Starts and post cells as `bernoulli_by_source` has them, with probability 1."""
+    posts = request.posts.astype(kind)
+    targets = np.tile(posts, request.n_pre)
+    places = np.searchsorted(posts, forbidden)
+    inside = np.flatnonzero((forbidden >= 0) & (places < posts.size))
+    inside = inside[posts[places[inside]] == forbidden[inside]]
+    counts = np.full(request.n_pre, posts.size)
+    counts[inside] -= 1
+    if inside.size:
+        targets = np.delete(targets, inside * posts.size + places[inside])
+    return np.concatenate([[0], np.cumsum(counts)]), targets
+
+
 def skip_factor(p: float) -> float:
     """1 / log(1 - p) of a probability over 0, by which the logarithm of a uniform number becomes a distance."""
     return 0.0 if p == 1.0 else max(1.0 / _log_of_complement(p), -1e300) if p > 1e-300 else -1e300
@@ -103,6 +117,8 @@ def bernoulli_by_source(
     first, last = (int(posts[0]), int(posts[-1]) + 1) if posts.size else (0, 0)
     starts = np.zeros(request.n_pre + 1, dtype=np.int64)
     kind = np.uint16 if request.n_post <= 1 << 16 else np.int32
+    if p == 1.0:
+        return _every_pair(request, forbidden, kind)
     compiled = None
     if 0.0 < p < 1.0 and first < last:
         name = "draw_rows_short" if kind is np.uint16 else "draw_rows"

@@ -33,7 +33,7 @@ from pyNN.parameters import (
     stream_key,
 )
 from pyNN.random import RandomDistribution
-from pyNN.random.streams import derive_key, mapped
+from pyNN.random.streams import derive_key, expect, mapped
 from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
 _PIECE = 1 << 16
@@ -264,6 +264,7 @@ class Pairs:
         if stream_key(distribution, 0) is None or not self.size:
             return np.asarray(draw_values(distribution, self.post, self.pre, key), dtype=float)
         values = np.empty(self.size)
+        expect(self.size)
 
         def draw(first: int) -> None:
             part = slice(first, first + _PIECE)

@@ -101,6 +101,13 @@ def exponentials(key: int, rows: Any, ordinals: Any) -> FloatArray:
     return _elementwise(lambda k, r, o: -log(1.0 - _uniform_block(k, r, o)), key, rows, ordinals)
 
 
+def expect(number: int) -> None:
+    """Say that so many numbers are to be drawn piece by piece, so that compiled loops may be waited for."""
+    native = sys.modules.get("pyNN.random.native")
+    if native is not None:
+        native.prepare(number)
+
+
 def _elementwise(function: Callable[[int, Any, Any], FloatArray], key: int, rows: Any, ordinals: Any) -> FloatArray:
     shape = np.broadcast_shapes(np.shape(rows), np.shape(ordinals))
     flat_rows = np.broadcast_to(np.asarray(rows), shape).ravel()
