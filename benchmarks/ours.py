@@ -176,6 +176,52 @@ def _random_network(
     }  # fmt: skip
 
 
+def connectivity(
+    kind: str, cells: int = 10_000, inputs: int = 1000, individual: bool = True, duration: float = 200.0,
+    threads: int = 1,
+) -> dict[str, Any]:  # fmt: skip
+    """Cells that fire at 10 Hz of themselves, each pair connected with the same probability, stored or "procedural"."""
+    import warnings
+
+    import pyNN.reference as sim
+
+    warnings.simplefilter("ignore")  # delays are drawn and then rounded
+    _connected(sim, kind, 100, 10, individual, 1.0, threads)
+    gc.collect()
+    return {**_connected(sim, kind, cells, inputs, individual, duration, threads), "memory_mb": peak_mb()}
+
+
+def _connected(
+    sim: Any, kind: str, cells: int, inputs: int, individual: bool, duration: float, threads: int
+) -> dict[str, Any]:
+    from pyNN.random import RandomDistribution
+
+    sim.setup(timestep=0.1, min_delay=0.1, max_delay=5.0, threads=threads, connectivity=kind)
+    start = time.perf_counter()
+    cell = sim.IF_curr_exp(tau_m=100.0, cm=0.25, tau_refrac=2.0, i_offset=0.06005, tau_syn_E=0.5, tau_syn_I=0.5)
+    population = sim.Population(cells, cell)
+    population.initialize(v=RandomDistribution("uniform", low=-65.0, high=-50.0))
+    population.record("spikes")
+    weight: Any = RandomDistribution("normal", mu=1e-8, sigma=1e-9) if individual else 1e-8
+    delay: Any = RandomDistribution("uniform", low=0.1, high=5.0) if individual else 1.5
+    synapse = sim.StaticSynapse(weight=weight, delay=delay)
+    projection = sim.Projection(population, population, sim.FixedProbabilityConnector(inputs / cells), synapse)
+    described = time.perf_counter() - start
+    sim.run(0.1)
+    ran = time.perf_counter()
+    sim.run(duration)
+    ran = time.perf_counter() - ran
+    times = phases(sim, described, ran)
+    counts = population.get_spike_counts()
+    spikes = int(sum(counts.values()))
+    synapses = projection.size()
+    sim.end()
+    return {
+        "build_s": times["build_s"], "run_s": ran, "synapses": synapses, "spikes": spikes, "threads": threads,
+        "ns_per_event": 1e9 * ran * cells / (spikes * synapses), "counts": hash(tuple(counts.values())),
+    }  # fmt: skip
+
+
 def plastic(
     rule: str, synapses: int, backend: str = "reference", threads: int = 1, duration: float = 1000.0
 ) -> dict[str, Any]:

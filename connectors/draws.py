@@ -118,6 +118,7 @@ def bernoulli_by_source(
     starts = np.zeros(request.n_pre + 1, dtype=np.int64)
     kind = np.uint16 if request.n_post <= 1 << 16 else np.int32
     if p == 1.0:
+        report(1.0)
         return _every_pair(request, forbidden, kind)
     compiled = None
     if 0.0 < p < 1.0 and first < last:

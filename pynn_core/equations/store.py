@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
@@ -16,6 +17,7 @@ _SOURCES = (
     "language", "dimensions", "arrays", "analysis", "methods", "program", "functions", "refinement", "lockstep",
     "kernels", "extended", "fixed", "economy",
 )  # fmt: skip
+_importing = threading.RLock()
 
 
 @cache
@@ -51,9 +53,12 @@ def analysis(definition: Definition) -> Analysis:
 def module(name: str, make_source: Callable[[], str], identity: str) -> ModuleType:
     """The module whose source `make_source` gives and `identity` identifies; written once, imported once a process."""
     full_name = f"_pynn_{files.identifier(name)}_{identity}"
-    if full_name in sys.modules:
-        return sys.modules[full_name]
-    file = f"{files.identifier(name)}_{identity}.py"
+    # Another thread must not find a module that is only half there.
+    with _importing:
+        return sys.modules.get(full_name) or _imported(full_name, f"{files.identifier(name)}_{identity}.py", make_source)
+
+
+def _imported(full_name: str, file: str, make_source: Callable[[], str]) -> ModuleType:
     text = _text(file, make_source)
     path = files.find(file)
     if path is None:
