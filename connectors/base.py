@@ -54,7 +54,7 @@ class ConnectionRequest:
     compiled: bool = True
     """Whether to use compiled loops; the connections are the same without."""
     waits: bool = True
-    """Whether to wait for loops that are not compiled yet, also for few connections."""
+    """Whether to compile loops that nobody has compiled yet, also for few connections."""
     threads: int = 1
     """Threads that draw rows at the same time; the connections are the same for any number."""
     progress: Callable[[float], None] | None = None

@@ -18,8 +18,8 @@ LOOPS = {
     "choose_rows": f"{_KEYED} i8* i4* u8* i4*",
     "transpose": "i4* i4* i8 i4* i4* i8*",
 }
-_WORTH_WAITING = 1 << 16
-"""Connections from which on a loop is waited for: once it is compiled, it is there for all later processes."""
+_WORTH_COMPILING = 1 << 16
+"""Connections from which on a loop is compiled: it is there for all later processes then."""
 
 
 @cache
@@ -36,9 +36,9 @@ def unit(name: str) -> Unit:
 def loop(name: str, request: ConnectionRequest, number: float) -> Function | None:
     """The loop for some number of connections; None where NumPy is to do it.
 
-    That is so where compiled loops are not wanted, and where this one is still being compiled and few connections are
-    not worth waiting for it.
+    That is so where compiled loops are not wanted, and where this one has not been compiled yet and few connections
+    are not worth it.
     """
-    if not request.compiled or not (request.waits or number >= _WORTH_WAITING or is_ready(unit(name))):
+    if not request.compiled or not (request.waits or number >= _WORTH_COMPILING or is_ready(unit(name))):
         return None
     return load(unit(name))[name]

@@ -183,9 +183,9 @@ def request(unit: Unit) -> None:
 
 
 def is_ready(unit: Unit) -> bool:
-    """Whether a unit can be loaded at once; if not, it is being compiled from now on."""
-    pending = _requested(unit)
-    return pending is None or pending.done()
+    """Whether a unit can be loaded at once, because somebody has had it compiled."""
+    pending = _pending.get(unit.identity)
+    return unit.identity in _loaded or (pending.done() if pending is not None else _stored(unit) is not None)
 
 
 def _requested(unit: Unit) -> Future[bytes] | None:

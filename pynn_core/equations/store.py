@@ -55,7 +55,8 @@ def module(name: str, make_source: Callable[[], str], identity: str) -> ModuleTy
     full_name = f"_pynn_{files.identifier(name)}_{identity}"
     # Another thread must not find a module that is only half there.
     with _importing:
-        return sys.modules.get(full_name) or _imported(full_name, f"{files.identifier(name)}_{identity}.py", make_source)
+        known = sys.modules.get(full_name)
+        return known or _imported(full_name, f"{files.identifier(name)}_{identity}.py", make_source)
 
 
 def _imported(full_name: str, file: str, make_source: Callable[[], str]) -> ModuleType:

@@ -9,8 +9,8 @@ from pyNN.compilation import Unit, is_ready, load
 from pyNN.random.transforms import Transform
 
 _FEW = 4096
-_WORTH_WAITING = 1 << 18
-"""Numbers from which on the loops are waited for: once they are compiled, they are there for all later processes."""
+_WORTH_COMPILING = 1 << 18
+"""Numbers from which on the loops are compiled: they are there for all later processes then."""
 UNIT = Unit(
     "random streams",
     "from pyNN.random.compiled import fill, uniforms\n",
@@ -21,12 +21,12 @@ UNIT = Unit(
 
 def is_worth(number: int) -> bool:
     """Whether to draw some numbers with the loops: if they are there, or the numbers are worth waiting for them."""
-    return number >= _FEW and (number >= _WORTH_WAITING or is_ready(UNIT))
+    return number >= _FEW and (number >= _WORTH_COMPILING or is_ready(UNIT))
 
 
 def prepare(number: int) -> None:
     """Have the loops if so many numbers are worth waiting for them."""
-    if number >= _WORTH_WAITING:
+    if number >= _WORTH_COMPILING:
         load(UNIT)
 
 
