@@ -339,4 +339,4 @@ class Watcher:
 
 
 if __name__ == "__main__":
-    main(balanced, random_network, plastic, microcircuit)
+    main(balanced, random_network, connectivity, plastic, microcircuit)
