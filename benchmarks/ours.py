@@ -158,13 +158,8 @@ def _random_network(
     if inputs:
         connector = sim.FixedNumberPreConnector(inputs, with_replacement=True)
         projection = sim.Projection(population, population, connector, sim.StaticSynapse(weight=weight, delay=delay))
-    described = time.perf_counter() - start
-    sim.run(0.1)
-    ran = time.perf_counter()
-    sim.run(duration)
-    ran = time.perf_counter() - ran
-    times = phases(sim, described, ran)
-    spikes = int(sum(population.get_spike_counts().values()))
+    times, ran, counts = _timed(sim, population, start, duration)
+    spikes = sum(counts)
     synapses = projection.size() if inputs else 0
     gc.collect()
     held = tracemalloc.get_traced_memory()[0] if traced else 0
@@ -174,6 +169,17 @@ def _random_network(
         "events": spikes * inputs, "rate_hz": 1000.0 * spikes / (cells * duration),
         **({"held": held} if traced else {}),
     }  # fmt: skip
+
+
+def _timed(sim: Any, population: Any, start: float, duration: float) -> tuple[dict[str, float], float, list[int]]:
+    """(seconds by phase, seconds of the run, spikes of each cell); what is built at the first step is built before."""
+    described = time.perf_counter() - start
+    sim.run(0.1)
+    ran = time.perf_counter()
+    sim.run(duration)
+    ran = time.perf_counter() - ran
+    times = phases(sim, described, ran)
+    return times, ran, [int(count) for count in population.get_spike_counts().values()]
 
 
 def connectivity(
@@ -206,19 +212,13 @@ def _connected(
     delay: Any = RandomDistribution("uniform", low=0.1, high=5.0) if individual else 1.5
     synapse = sim.StaticSynapse(weight=weight, delay=delay)
     projection = sim.Projection(population, population, sim.FixedProbabilityConnector(inputs / cells), synapse)
-    described = time.perf_counter() - start
-    sim.run(0.1)
-    ran = time.perf_counter()
-    sim.run(duration)
-    ran = time.perf_counter() - ran
-    times = phases(sim, described, ran)
-    counts = population.get_spike_counts()
-    spikes = int(sum(counts.values()))
+    times, ran, counts = _timed(sim, population, start, duration)
+    spikes = sum(counts)
     synapses = projection.size()
     sim.end()
     return {
         "build_s": times["build_s"], "run_s": ran, "synapses": synapses, "spikes": spikes, "threads": threads,
-        "ns_per_event": 1e9 * ran * cells / (spikes * synapses), "counts": hash(tuple(counts.values())),
+        "ns_per_event": 1e9 * ran * cells / (spikes * synapses), "counts": hash(tuple(counts)),
     }  # fmt: skip
 
 

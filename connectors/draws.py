@@ -59,10 +59,11 @@ def connector_key(request: ConnectionRequest, *parts: str) -> int:
 
 def keyed_uniforms(request: ConnectionRequest, key: int, rows: IntArray, ordinals: IntArray) -> FloatArray:
     """One number in [0, 1) for each pair of two 1-D arrays."""
-    if request.compiled and request.waits:
-        from pyNN.random.native import fill_uniforms
+    if request.compiled:
+        from pyNN.random.native import fill_uniforms, is_worth
 
-        return fill_uniforms(key, rows, ordinals)
+        if request.waits or is_worth(rows.size):
+            return fill_uniforms(key, rows, ordinals)
     return uniforms(key, rows, ordinals)
 
 
@@ -92,7 +93,10 @@ def _every_pair(request: ConnectionRequest, forbidden: IntArray, kind: Any) -> t
 
 def skip_factor(p: float) -> float:
     """1 / log(1 - p) of a probability over 0, by which the logarithm of a uniform number becomes a distance."""
-    return 0.0 if p == 1.0 else max(1.0 / _log_of_complement(p), -1e300) if p > 1e-300 else -1e300
+    if p == 1.0:
+        return 0.0
+    # A product with a uniform number's logarithm must not be infinite.
+    return 1.0 / min(_log_of_complement(p), -1e-300)
 
 
 def _log_of_complement(p: float) -> float:
@@ -121,7 +125,7 @@ def bernoulli_by_source(
         report(1.0)
         return _every_pair(request, forbidden, kind)
     compiled = None
-    if 0.0 < p < 1.0 and first < last:
+    if p > 0.0 and first < last:
         name = "draw_rows_short" if kind is np.uint16 else "draw_rows"
         compiled = loop(name, request, p * (last - first) * request.n_pre)
     draw = _by_source_numpy if compiled is None else partial(_by_source_compiled, compiled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,7 @@ from pyNN.connectors import ConnectionRequest
 from pyNN.connectors.draws import POSTS_A_BLOCK
 from pyNN.connectors.regeneration import Drawn, PairRule, RegeneratedTable
 from pyNN.errors import CapabilityError, RoundingWarning
-from pyNN.lowering import Pairs
-from pyNN.parameters import LazyArray, ParameterSpace, stream_key
+from pyNN.parameters import LazyArray, stream_key
 from pyNN.random import RandomDistribution
 from pyNN.random.transforms import POSSIBLE
 from pyNN.specs import ConnectionTable, FloatArray, IntArray
@@ -23,29 +22,22 @@ _CONNECTIONS_A_PIECE = 1 << 22
 _ADVICE = "Say Projection(..., connectivity='stored') to have these connections stored."
 
 
-def regenerated_table(
-    projection: Any,
-    request: ConnectionRequest,
-    given: ParameterSpace,
-    columns: Callable[[Mapping[str, Any], Pairs], Mapping[str, Any]],
-    key: Callable[[str], int],
-) -> tuple[ConnectionTable, FloatArray]:
+def regenerated_table(projection: Any, request: ConnectionRequest) -> tuple[ConnectionTable, FloatArray]:
     """(the table of connections that are drawn again, the smallest and the largest weight).
 
     All are drawn once, piece by piece, so that what is wrong with a weight or a delay shows as it does where they are
-    stored. `columns` gives the values of some pairs, checked; `key` those of the random streams. Raises
-    CapabilityError for what cannot be drawn again.
+    stored. Raises CapabilityError for what cannot be drawn again.
     """
     rule = _rule(projection, request)
-    values = {name: given[name] for name in ("weight", "delay")}
-    kept = {name: _value(projection.label, name, value, key(name)) for name, value in values.items()}
+    values = {name: projection.synapse_type.parameter_space[name] for name in ("weight", "delay")}
+    kept = {name: _value(projection.label, name, value, projection._key(name)) for name, value in values.items()}
     size, weights, delays = 0, [], []
     posts = request.posts
     with warnings.catch_warnings():
         for number, part in enumerate(_pieces(posts, rule)):
             connections = rule.connections(replace(request, local_post=part))
             pairs = projection._pairs_of(connections.sources, connections.targets)
-            found = columns(values, pairs)
+            found = projection._columns(values, pairs)
             size += connections.size
             if connections.size or not number:
                 weights += [np.min(found["weight"]), np.max(found["weight"])] if np.size(found["weight"]) else []

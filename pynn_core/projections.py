@@ -313,7 +313,7 @@ class Projection:
             request.progress = lambda fraction: progress(100.0 * fraction)
             with together(comm, f"connections of {self.label}"):
                 if procedural:
-                    table, weights = regenerated_table(self, request, space, self._columns, self._key)
+                    table, weights = regenerated_table(self, request)
                 else:
                     connections = self.connector.make(request)
         if not procedural:

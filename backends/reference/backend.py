@@ -185,9 +185,10 @@ def check_interval(model: Definition, dt: float) -> None:
 
 def _request_kernels(part: NetworkSpec) -> None:
     """Let kernels be compiled that are not there yet, while the script goes on."""
+    from pyNN.compilation import request
     from pyNN.reference import compiled
 
-    compiled.request_common()
+    request(compiled.DRIVER)
     for population in part.populations:
         if not population.is_source:
             compiled.request_cells(population)

@@ -133,11 +133,6 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
     )
 
 
-def request_common() -> None:
-    """Begin to compile what nearly every network needs, if that is not there yet."""
-    request(DRIVER)
-
-
 def tables() -> list[Unit]:
     """The loops over tables of connections, and those that draw them."""
     kinds = [(posts, weights, delays) for posts in ("u2", "i4") for weights in ("f8", "f4") for delays in ("u1", "i4")]

@@ -58,10 +58,10 @@ class Kind:
         return "".join(f"        {line}\n" for line in lines)
 
     def _spikes(self) -> str:
-        return _EACH_SPIKE + self._row("") + "    return 0\n"
+        return _EACH_SPIKE + _STORED_ROW + self._row("") + "    return 0\n"
 
     def _counts(self) -> str:
-        return _EACH_COUNT + self._row(" * number") + "    return 0\n"
+        return _EACH_COUNT + _STORED_ROW + self._row(" * number") + "    return 0\n"
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,7 @@ class Regenerated:
     def source(self) -> str:
         """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
         times = " * number" if self.counted else ""
-        each = _EACH_COUNT if self.counted else _EACH_SPIKE + "        cell = cells[spike]\n"
-        # Rows that are not stored have no beginnings and ends.
-        each = "".join(line for line in each.splitlines(keepends=True) if "begin, end =" not in line)
+        each = _EACH_COUNT if self.counted else _EACH_SPIKE
         return _REGENERATED_IMPORTS + _HEADER + _REGENERATED_OPEN + each + self._row(times) + "    return 0\n"
 
     def _row(self, times: str) -> str:
@@ -156,12 +154,15 @@ _OPEN = """    starts = integers(route[START_ADDRESS], group[SIZE] + 1)
     connections = starts[group[SIZE]]"""
 
 # Unsigned indices need no test for a sign.
+_STORED_ROW = """
+        begin, end = np.uint64(starts[cell]), np.uint64(starts[cell + 1])
+"""
+
 _EACH_SPIKE = """
     steps = integers(group[SPIKE_STEP_ADDRESS], last)
     cells = integers(group[SPIKE_CELL_ADDRESS], last)
     for spike in range(first, last):
-        step = steps[spike]
-        begin, end = np.uint64(starts[cells[spike]]), np.uint64(starts[cells[spike] + 1])
+        step, cell = steps[spike], cells[spike]
 """
 
 # The spikes of the step `last` in an interval that begins at the step `first`.
@@ -178,7 +179,6 @@ _EACH_COUNT = (
         if counts[cell] == 0:
             continue
         number = np.float64(counts[cell])
-        begin, end = np.uint64(starts[cell]), np.uint64(starts[cell + 1])
 """
 )
 

@@ -53,20 +53,61 @@ class DelayClass:
         return self.orders[side][starts[cell] : starts[cell + 1]]
 
 
-class EagerSynapses(RuledSynapses):
-    """What the plain engine keeps of a projection: columns in the order of the table."""
+class TableSynapses(RuledSynapses):
+    """What the plain engine keeps of any projection whose synapses have a rule: columns in the order of the table."""
 
-    def start(self) -> None:
+    def start_columns(self, last: float) -> None:
         self.states: dict[str, FloatArray] = {
             name: np.array(np.broadcast_to(value, (self.size,)), dtype=float) for name, value in self.initial.items()
         }
         self.weight: FloatArray = np.array(np.broadcast_to(self.columns[WEIGHT], (self.size,)), dtype=float)
-        self.last: FloatArray = np.zeros(self.size)
-        """When the states were brought up to date, counted by arrival at the synapse."""
+        self.last: FloatArray = np.full(self.size, last)
+        """When the states that events bring up to date were so, counted in steps by arrival at the synapse."""
+        self.random_keys = self.keys() if self.rule.is_random else np.zeros(0, dtype=np.int64)
+
+    def execute(
+        self, statements: tuple[Assign, ...], known: dict[str, Any], table: IntArray, key: int, event: int
+    ) -> None:
+        """Execute statements for some connections; `known` has the values, and gets those that are assigned."""
+
+        def draw(site: int, *arguments: Any) -> FloatArray:
+            keys, ordinal = self.random_keys[table], event + site * SITE
+            if not arguments:
+                return uniforms(key % (1 << 64), keys, ordinal)
+            number, probability = (np.broadcast_to(a, (len(table),)) for a in arguments)
+            count = np.zeros(len(table))
+            for k in range(int(number.max(initial=0.0))):
+                count += (uniforms(key % (1 << 64), keys, ordinal + k) < probability) & (k < number)
+            return count
+
+        evaluator = Evaluator(known, draw)
+        for assign in statements:
+            known[assign.name] = np.broadcast_to(evaluator(assign.tree), (len(table),))
+
+    def refresh(self, step: int) -> None:
+        return None
+
+    def read_weight(self) -> FloatArray:
+        return self.weight.copy()
+
+    def write_state(self, name: str, values: float | FloatArray, step: int) -> None:
+        now = {state: self.read_state(state, step) for state in self.states}
+        self.states = {**now, name: np.array(np.broadcast_to(values, (self.size,)), dtype=float)}
+        self.last[:] = step
+
+    def write_parameter(self, name: str, step: int) -> None:
+        if name == WEIGHT:
+            self.weight = np.array(np.broadcast_to(self.columns[WEIGHT], (self.size,)), dtype=float)
+
+
+class EagerSynapses(TableSynapses):
+    """Synapses of which something happens at spikes only."""
+
+    def start(self) -> None:
+        self.start_columns(0.0)
         self.before = {name: self.states[name].copy() for name in self.rule.post_side}
         """Postsynaptic states just before the last postsynaptic spike, which arrived at `last_post`."""
         self.last_post: FloatArray = np.full(self.size, -np.inf)
-        self.random_keys = self.keys() if self.rule.is_random else np.zeros(0, dtype=np.int64)
         self._make_classes()
         for group in self.classes:
             self.last[group.table] = self.start_step + group.shift.forth
@@ -141,22 +182,8 @@ class EagerSynapses(RuledSynapses):
     def _execute(
         self, statements: tuple[Assign, ...], known: dict[str, Any], table: IntArray, step: int, repeat: int, side: int
     ) -> None:
-        key = (self.key_pre if side == _PRE else self.key_post) % (1 << 64)
         event = (step << EVENT_SHIFT) + (repeat << (EVENT_SHIFT - 4))
-
-        def draw(site: int, *arguments: Any) -> FloatArray:
-            ordinal = event + site * SITE
-            if not arguments:
-                return uniforms(key, self.random_keys[table], ordinal)
-            number, probability = (np.broadcast_to(a, (len(table),)) for a in arguments)
-            count = np.zeros(len(table))
-            for k in range(int(number.max(initial=0.0))):
-                count += (uniforms(key, self.random_keys[table], ordinal + k) < probability) & (k < number)
-            return count
-
-        evaluator = Evaluator(known, draw)
-        for assign in statements:
-            known[assign.name] = np.broadcast_to(evaluator(assign.tree), (len(table),))
+        self.execute(statements, known, table, self.key_pre if side == _PRE else self.key_post, event)
 
     def _values(self, part: Part, table: IntArray) -> dict[str, Any]:
         found: dict[str, Any] = {n: v[table] if isinstance(v, np.ndarray) else v for n, v in self.columns.items()}
@@ -173,9 +200,6 @@ class EagerSynapses(RuledSynapses):
     def interval(self) -> int:
         return 1
 
-    def refresh(self, step: int) -> None:
-        return None
-
     def settle(self, step: int) -> None:
         return None
 
@@ -187,9 +211,6 @@ class EagerSynapses(RuledSynapses):
     def rebuild(self, step: int) -> None:
         self._make_classes()
 
-    def read_weight(self) -> FloatArray:
-        return self.weight.copy()
-
     def read_state(self, name: str, step: int) -> FloatArray:
         result = np.zeros(self.size)
         for chosen in self.classes:
@@ -198,12 +219,3 @@ class EagerSynapses(RuledSynapses):
             found = {n: s[table] for n, s in self.states.items()}
             result[table] = evolved(self.rule, found, self._values(chosen.part, table), time)[name]
         return result
-
-    def write_state(self, name: str, values: float | FloatArray, step: int) -> None:
-        now = {state: self.read_state(state, step) for state in self.states}
-        self.states = {**now, name: np.array(np.broadcast_to(values, (self.size,)), dtype=float)}
-        self.last[:] = step
-
-    def write_parameter(self, name: str, step: int) -> None:
-        if name == WEIGHT:
-            self.weight = np.array(np.broadcast_to(self.columns[WEIGHT], (self.size,)), dtype=float)

@@ -16,6 +16,7 @@ from pyNN.compilation import Unit, load, request
 from pyNN.equations.stepped import is_stepped
 from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
+from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue
 from pyNN.reference.exchange import Exchange
@@ -162,7 +163,7 @@ class NumbaEngine:
         delay = _plain(delays if np.ndim(delays) else [], np.int32)
         posts = np.empty(number, dtype=np.uint16 if targets <= 1 << 16 else np.int32)
         sorted_weight = np.empty(len(weight), dtype=self.weight_type)
-        sorted_delay = np.empty(len(delay), dtype=np.uint8 if delay.max(initial=0) < 1 << 8 else np.int32)
+        sorted_delay = np.empty(len(delay), dtype=self._delay_type(delay))
         source, target = _plain(pre, np.int32), _plain(post, np.int32)
         columns = (posts, sorted_weight, sorted_delay)
         loops = load(compiled.sorting(*(column.dtype.str[1:] for column in columns)))
@@ -178,10 +179,7 @@ class NumbaEngine:
     def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
         """Columns as narrow as can be; those of all connections are the table's own where they have the right type."""
         starts, posts = table.starts, table.targets
-        columns = [np.asarray(table.weights), np.asarray(table.delays)]
-        largest = int(columns[1].max(initial=0))
-        kinds = (self.weight_type, np.dtype(np.uint8 if largest < 1 << 8 else np.int32))
-        narrow = [c.astype(kind, copy=False) if c.ndim else c for c, kind in zip(columns, kinds, strict=True)]
+        weights, delays = np.asarray(table.weights), np.asarray(table.delays)
         if self.threads > 1:
             loops = load(compiled.splitting(posts.dtype.str[1:]))
             begins = np.empty(len(starts) - 1, dtype=np.int64)
@@ -191,9 +189,17 @@ class NumbaEngine:
             where = np.empty(int(own[-1]), dtype=np.int64)
             loops["rows_to_places"](begins, own, where)
             posts = posts[where]
-            narrow = [c[where] if c.ndim else c for c in narrow]
-        weights, delays = narrow
-        return starts, posts, weights if weights.ndim else float(weights), delays if delays.ndim else int(delays)
+            weights, delays = (column[where] if column.ndim else column for column in (weights, delays))
+        delay_type = self._delay_type(delays)
+        return (
+            starts,
+            posts,
+            weights.astype(self.weight_type, copy=False) if weights.ndim else float(weights),
+            delays.astype(delay_type, copy=False) if delays.ndim else int(delays),
+        )
+
+    def _delay_type(self, delays: NDArray[Any]) -> Any:
+        return np.uint8 if delays.max(initial=0) < 1 << 8 else np.int32
 
     def pack(self, projection: Projection) -> PackedTable | None:
         return packed(projection, self._is_sorted)
@@ -245,7 +251,7 @@ class NumbaEngine:
         record[layout.SIZE] = source.size
         record[layout.FIRST_CELL], record[layout.LAST_CELL] = self._drawn(world, source)
         if isinstance(source.player, CountedPoissonSource) and source.size:
-            record[layout.RANDOM_KEY] = np.uint64(source.player.key).astype(np.int64)
+            record[layout.RANDOM_KEY] = signed(source.player.key)
             record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
             record[layout.WORD_ADDRESS] = self._address(np.zeros((4, source.size), dtype=np.uint32))
             record[layout.WORD_BLOCK] = -1
@@ -329,7 +335,7 @@ class NumbaEngine:
         record[layout.SIZE] = size
         record[layout.FIRST_CELL], record[layout.LAST_CELL] = group.own
         record[layout.FIRST_OWNER] = first_owner(group.spec.first_id, self.comm.size)
-        record[layout.RANDOM_KEY] = np.uint64(group.random_key).astype(np.int64)
+        record[layout.RANDOM_KEY] = signed(group.random_key)
         record[layout.SLOTS] = len(group.ring)
         record[layout.RECEPTORS] = len(group.analysis.receptors)
         record[layout.STATES] = len(group.analysis.states)

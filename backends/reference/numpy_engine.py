@@ -169,35 +169,29 @@ def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None =
     """
     if not len(cells):
         return
-    if route.regenerated is not None:
-        _deliver_regenerated(route, route.regenerated, cells, step, numbers)
-        return
-    counts = route.starts[cells + 1] - route.starts[cells]
-    total = int(counts.sum())
-    if not total:
-        return
-    offsets = np.repeat(route.starts[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-    where = offsets + np.arange(total)
-    ring = route.target.ring
-    delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
-    weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
+    counts, posts, weights, delays = _stored(route, cells) if route.regenerated is None else _drawn(
+        route.regenerated, cells
+    )
     if numbers is not None:
         weights = np.asarray(weights * np.repeat(numbers[cells], counts), dtype=float)
-    slots = np.asarray((step + delays) % len(ring))
-    np.add.at(ring[:, route.receptor], (slots, route.posts[where]), weights)
-
-
-def _deliver_regenerated(
-    route: Route, table: RegeneratedTable, cells: IntArray, step: int, numbers: IntArray | None
-) -> None:
-    """`deliver` for connections that are drawn now."""
-    counts, posts = table.rule.rows(cells, *table.own)
-    pres = np.repeat(cells, counts)
-    weights: float | FloatArray = table.weight if not isinstance(table.weight, Drawn) else table.rounded(
-        table.weight.values(pres, posts)
-    )
-    delays = table.delay if not isinstance(table.delay, Drawn) else table.steps(table.delay.values(pres, posts))
-    if numbers is not None:
-        weights = np.asarray(weights * numbers[pres], dtype=float)
     ring = route.target.ring
     np.add.at(ring[:, route.receptor], (np.asarray((step + delays) % len(ring)), posts), weights)
+
+
+def _stored(route: Route, cells: IntArray) -> tuple[IntArray, IntArray, float | FloatArray, int | IntArray]:
+    """(number of connections of each cell, target cells, weights, delays) of the connections of some cells."""
+    counts = route.starts[cells + 1] - route.starts[cells]
+    offsets = np.repeat(route.starts[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    where = offsets + np.arange(len(offsets))
+    weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
+    delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
+    return counts, route.posts[where], weights, delays
+
+
+def _drawn(table: RegeneratedTable, cells: IntArray) -> tuple[IntArray, IntArray, float | FloatArray, int | IntArray]:
+    """The same for connections that are drawn now."""
+    counts, posts = table.rule.rows(cells, *table.own)
+    pres = np.repeat(cells, counts)
+    weights = table.rounded(table.weight.values(pres, posts)) if isinstance(table.weight, Drawn) else table.weight
+    delays = table.steps(table.delay.values(pres, posts)) if isinstance(table.delay, Drawn) else table.delay
+    return counts, posts, weights, np.asarray(delays, dtype=np.int64)

@@ -23,7 +23,7 @@ from pyNN.equations import synapses
 from pyNN.equations.language import FUNCTIONS, RANDOM_FUNCTIONS
 from pyNN.equations.synapses import FRACTION, RECEPTOR_TIME, WEIGHT, Rule
 from pyNN.errors import InternalError, InvalidParameterValueError, InvalidWeightError, NonExistentParameterError
-from pyNN.random.streams import derive_key
+from pyNN.random.streams import derive_key, signed
 from pyNN.reference.world import CellGroup, Group, Projection
 from pyNN.specs import FloatArray, IntArray
 
@@ -117,8 +117,8 @@ class RuledSynapses(ABC):
         self.dt = dt
         self.start_step = step
         self.size = projection.table.size
-        self.key_pre = _signed(derive_key(seed, "presynaptic event", self.spec.id, trial))
-        self.key_post = _signed(derive_key(seed, "postsynaptic event", self.spec.id, trial))
+        self.key_pre = signed(derive_key(seed, "presynaptic event", self.spec.id, trial))
+        self.key_post = signed(derive_key(seed, "postsynaptic event", self.spec.id, trial))
         self.sign = self._sign(projection.columns[WEIGHT])
         self.columns: dict[str, float | FloatArray] = {}
         for name in self.rule.parameters:
@@ -298,11 +298,6 @@ class RuledSynapses(ABC):
 def _column(value: Any) -> float | FloatArray:
     array = np.asarray(value, dtype=float)
     return float(array) if array.ndim == 0 else np.array(array)
-
-
-def _signed(key: int) -> int:
-    """A 64-bit key as a signed integer of the same bits, which an int64 record can hold."""
-    return key - (1 << 64) if key >= 1 << 63 else key
 
 
 class Evaluator:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyNN.connectors.draws import POSTS_A_BLOCK, skip_factor, skips_at_once
 from pyNN.connectors.regeneration import Drawn, RegeneratedTable
 from pyNN.errors import InternalError
+from pyNN.random.streams import signed
 from pyNN.random.transforms import NUMBERS, Transform
 from pyNN.reference import layout
 from pyNN.reference.delivery import Regenerated
@@ -29,7 +30,7 @@ def rule_record(
     rule, p = table.rule, table.rule.probability
     record, values = np.zeros(layout.RULE_FIELDS, dtype=np.int64), np.zeros(layout.RULE_VALUES)
     skips = np.zeros((2, skips_at_once(p)), dtype=np.int64)
-    record[layout.RULE_KEY] = _bits(rule.key)
+    record[layout.RULE_KEY] = signed(rule.key)
     record[layout.RULE_POSTS] = rule.n_post
     record[layout.RULE_FORBIDDEN_ADDRESS] = address(np.ascontiguousarray(rule.forbidden, dtype=np.int64))
     record[layout.RULE_SKIPS], record[layout.RULE_SKIP_ADDRESS] = skips.shape[1], address(skips)
@@ -44,14 +45,10 @@ def rule_record(
     for value, place, key in drawn:
         if isinstance(value, Drawn):
             values[place : place + NUMBERS] = _transform(value).values
-            record[key] = _bits(value.key)
+            record[key] = signed(value.key)
         else:
             values[place] = value
     return record, values
-
-
-def _bits(key: int) -> np.int64:
-    return np.uint64(key).astype(np.int64)
 
 
 def _transform(value: Drawn) -> Transform:

@@ -16,11 +16,12 @@ import numpy as np
 
 from pyNN.equations import synapses
 from pyNN.equations.stepped import POST, PRE, Pathway, SteppedRule, rule_between
-from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT, Assign
+from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT
 from pyNN.errors import EquationError, InternalError, InvalidDelayError
-from pyNN.random.streams import derive_key, uniforms
-from pyNN.reference.plasticity import Evaluator, Part, RuledSynapses, Shift, _column, _signed, evolved
-from pyNN.reference.synapse_kernels import EVENT_SHIFT, SITE
+from pyNN.random.streams import derive_key, signed
+from pyNN.reference.eager_synapses import TableSynapses
+from pyNN.reference.plasticity import Evaluator, Part, RuledSynapses, Shift, _column, evolved
+from pyNN.reference.synapse_kernels import EVENT_SHIFT
 from pyNN.reference.world import CellGroup, Group, Projection
 from pyNN.specs import FloatArray, IntArray
 
@@ -75,7 +76,7 @@ class SteppedSynapses(RuledSynapses):
 
     def __init__(self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int) -> None:
         super().__init__(projection, parts, dt, step, seed, trial)
-        self.key_step = _signed(derive_key(seed, "synaptic step", self.spec.id, trial))
+        self.key_step = signed(derive_key(seed, "synaptic step", self.spec.id, trial))
         self.histories: dict[int, Any] = {}
 
     def _make_rule(self) -> SteppedRule:
@@ -183,17 +184,11 @@ class SteppedSynapses(RuledSynapses):
         return {value.variable for value in self.rule.cells.values() if value.side == PRE}
 
 
-class SteppedEagerly(SteppedSynapses):
-    """What the plain engine keeps: columns in the order of the table."""
+class SteppedEagerly(TableSynapses, SteppedSynapses):
+    """What the plain engine keeps."""
 
     def start(self) -> None:
-        self.states: dict[str, FloatArray] = {
-            name: np.array(np.broadcast_to(value, (self.size,)), dtype=float) for name, value in self.initial.items()
-        }
-        self.weight: FloatArray = np.array(np.broadcast_to(self.columns[WEIGHT], (self.size,)), dtype=float)
-        self.last: FloatArray = np.full(self.size, float(self.start_step))
-        """Step to which states belong that are brought up to date at spikes."""
-        self.random_keys = self.keys() if self.rule.is_random else np.zeros(0, dtype=np.int64)
+        self.start_columns(float(self.start_step))
         self.classes = self.make_classes()
 
     # -- what the engine asks
@@ -231,7 +226,7 @@ class SteppedEagerly(SteppedSynapses):
             ring = part.target.ring
             np.add.at(ring[:, part.receptor], (slots % len(ring), np.asarray(part.post)), passed)
         if self.rule.every_step:
-            self._execute(self.rule.every_step, known, table, self.key_step, step << EVENT_SHIFT)
+            self.execute(self.rule.every_step, known, table, self.key_step, step << EVENT_SHIFT)
             self._keep(known, table, [s for s in self.states if s not in self.rule.lazy])
 
     def _act(self, chosen: EventClass, step: int) -> None:
@@ -248,7 +243,7 @@ class SteppedEagerly(SteppedSynapses):
             event = (spike << EVENT_SHIFT) + (repeat << (EVENT_SHIFT - 4))
             key = self.key_pre if chosen.pathway.side == PRE else self.key_post
             number = self.rule.pathways.index(chosen.pathway)
-            self._execute(chosen.pathway.statements, known, table, key + number, event)
+            self.execute(chosen.pathway.statements, known, table, key + number, event)
             self._keep(known, table, list(self.states))
             self.last[table] = np.maximum(arrival, self.last[table])
             if chosen.pathway.transmitted is not None:
@@ -256,24 +251,6 @@ class SteppedEagerly(SteppedSynapses):
                 ring = chosen.part.target.ring
                 slot = ring[(spike + chosen.delay) % len(ring), chosen.part.receptor]
                 np.add.at(slot, np.asarray(chosen.part.post)[where], passed)
-
-    def _execute(
-        self, statements: tuple[Assign, ...], known: dict[str, Any], table: IntArray, key: int, event: int
-    ) -> None:
-        def draw(site: int, *arguments: Any) -> FloatArray:
-            ordinal = event + site * SITE
-            keys = self.random_keys[table]
-            if not arguments:
-                return uniforms(key % (1 << 64), keys, ordinal)
-            number, probability = (np.broadcast_to(a, (len(table),)) for a in arguments)
-            count = np.zeros(len(table))
-            for k in range(int(number.max(initial=0.0))):
-                count += (uniforms(key % (1 << 64), keys, ordinal + k) < probability) & (k < number)
-            return count
-
-        evaluator = Evaluator(known, draw)
-        for assign in statements:
-            known[assign.name] = np.broadcast_to(evaluator(assign.tree), (len(table),))
 
     def _keep(self, known: dict[str, Any], table: IntArray, states: list[str]) -> None:
         for name in states:
@@ -302,18 +279,12 @@ class SteppedEagerly(SteppedSynapses):
 
     # -- what a session asks
 
-    def refresh(self, step: int) -> None:
-        return None
-
     def flush(self, step: int) -> None:
         for chosen in self.classes:
             self._act(chosen, _ALL)
 
     def rebuild(self, step: int) -> None:
         self.classes = self.make_classes()
-
-    def read_weight(self) -> FloatArray:
-        return self.weight.copy()
 
     def read_state(self, name: str, step: int) -> FloatArray:
         if name not in self.rule.lazy:
@@ -326,15 +297,6 @@ class SteppedEagerly(SteppedSynapses):
             found = {n: self.states[n][table] for n in self.rule.lazy}
             result[table] = evolved(self.rule, found, self._values(part, where, step), time)[name]
         return result
-
-    def write_state(self, name: str, values: float | FloatArray, step: int) -> None:
-        now = {state: self.read_state(state, step) for state in self.states}
-        self.states = {**now, name: np.array(np.broadcast_to(values, (self.size,)), dtype=float)}
-        self.last[:] = step
-
-    def write_parameter(self, name: str, step: int) -> None:
-        if name == WEIGHT:
-            self.weight = np.array(np.broadcast_to(self.columns[WEIGHT], (self.size,)), dtype=float)
 
     # -- snapshots
 

@@ -10,6 +10,7 @@ import numpy as np
 from pyNN.compilation import load
 from pyNN.equations.stepped import PRE
 from pyNN.equations.synapses import INDICES, WEIGHT
+from pyNN.random.streams import signed
 from pyNN.reference import compiled, layout, stepped_kernels
 from pyNN.reference.compiled_synapses import Queue
 from pyNN.reference.plasticity import Part, evolved
@@ -112,7 +113,7 @@ class StepPathway:
             return
         number = self.synapses.rule.pathways.index(chosen.pathway)
         key = self.synapses.key_pre if chosen.pathway.side == PRE else self.synapses.key_post
-        record[layout.PATHWAY_KEY] = np.uint64((key + number) % (1 << 64)).astype(np.int64)
+        record[layout.PATHWAY_KEY] = signed((key + number) % (1 << 64))
         record[layout.PATHWAY_EARLY] = _EARLY if chosen.early else 0
         record[layout.PATHWAY_KERNEL] = kernels[f"act_{number}"].address
         record[layout.PATHWAY_QUEUE] = queue.record.ctypes.data

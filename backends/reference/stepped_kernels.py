@@ -9,6 +9,8 @@ from pyNN.equations.stepped import PRE, Pathway, SteppedRule
 from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT, Course
 from pyNN.reference.synapse_kernels import _HEADER, EVENT_SHIFT, _Writer
 
+_RING = "p[STEPPED_TARGET]", "p[STEPPED_RECEPTOR]"
+
 
 @dataclass(frozen=True)
 class StepPlan:
@@ -98,12 +100,6 @@ class _StepWriter(_Writer):
         self.add(1, f"_numbers = floats(p[STEPPED_SCALAR_ADDRESS], {len(plan.numbers)})")
         self.add(1, *(f"{name} = _numbers[{k}]" for k, name in enumerate(plan.numbers)))
 
-    def _open_ring(self) -> None:
-        self.add(1, "target = integers(p[STEPPED_TARGET], GROUP_FIELDS)")
-        self.add(1, "mask, size = target[SLOTS] - 1, target[SIZE]", "slot_size = target[RECEPTORS]*size")
-        self.add(1, "ring = floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
-        self.add(1, "offset = p[STEPPED_RECEPTOR]*size")
-
     def _load(self, indent: int) -> None:
         """The values of connection k."""
         self.add(indent, "v_weight = weights[k]", *(f"v_{state} = a_{state}[k]" for state in self.rule.states))
@@ -125,7 +121,7 @@ class _StepWriter(_Writer):
         if rule.is_random:
             self.add(1, "key, event = p[STEPPED_STEP_KEY], step << EVENT_SHIFT")
         if rule.psp is not None:
-            self._open_ring()
+            self._open_ring(*_RING)
         if rule.psp is not None or rule.every_step:
             self.add(1, "for k in range(connections):")
             self._load(2)
@@ -143,24 +139,13 @@ class _StepWriter(_Writer):
         self._kernel(f"act_{number}", "address, step, unused")
         self._open()
         if pathway.transmitted is not None:
-            self._open_ring()
+            self._open_ring(*_RING)
         self.add(1, "sources = r[PATHWAY_SOURCES]", "starts = integers(r[PATHWAY_START_ADDRESS], sources + 1)")
         self.add(1, "order = integers(r[PATHWAY_INDEX_ADDRESS], starts[sources])")
-        self.add(1, "queue = integers(r[PATHWAY_QUEUE], QUEUE_FIELDS)")
-        self.add(1, "queued = queue[QUEUE_COUNT]")
-        self.add(1, "queue_steps = integers(queue[QUEUE_STEP_ADDRESS], queued)")
-        self.add(1, "queue_cells = integers(queue[QUEUE_CELL_ADDRESS], queued)")
-        self.add(1, "cursor, limit = r[PATHWAY_CURSOR], step - r[PATHWAY_LAG]")
-        self.add(1, "while cursor < queued and queue_steps[cursor] <= limit:")
-        self.add(2, "s, i = queue_steps[cursor], queue_cells[cursor]")
+        self._each_spike()
         if rule.is_random:
-            self.add(2, "repeat = 0")
-            self.add(2, "while cursor - repeat > 0 and repeat < 15 and queue_cells[cursor - repeat - 1] == i and "
-                        "queue_steps[cursor - repeat - 1] == s:")
-            self.add(3, "repeat += 1")
-            self.add(2, "event = (s << EVENT_SHIFT) + (np.int64(repeat) << (EVENT_SHIFT - 4))")
             self.add(2, "key = r[PATHWAY_KEY]")
-        self.add(2, "cursor += 1", "arrival = s + r[PATHWAY_AWAY]", "now = arrival*dt")
+        self.add(2, "arrival = s + r[PATHWAY_AWAY]", "now = arrival*dt")
         if pathway.transmitted is not None:
             self.add(2, "slot = ((s + r[PATHWAY_DELAY]) & mask)*slot_size + offset")
         self.add(2, "for number in range(starts[i], starts[i + 1]):")

@@ -402,6 +402,30 @@ class _Writer:
         self.add(indent, "s_prev, done = row_step[i], row_done[i]")
         self.add(indent, *(f"b_{s} = row_state[i*{len(states)} + {j}]" for j, s in enumerate(states)))
 
+    def _open_ring(self, target: str, receptor: str) -> None:
+        """Unpack where the target cells take their input from."""
+        self.add(1, f"target = integers({target}, GROUP_FIELDS)")
+        self.add(1, "mask, size = target[SLOTS] - 1, target[SIZE]", "slot_size = target[RECEPTORS]*size")
+        self.add(1, "ring = floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
+        self.add(1, f"offset = {receptor}*size")
+
+    def _each_spike(self) -> None:
+        """The head of the loop over the spikes of the pathway's queue that are due: of cell i in step s."""
+        self.add(1, "queue = integers(r[PATHWAY_QUEUE], QUEUE_FIELDS)")
+        self.add(1, "queued = queue[QUEUE_COUNT]")
+        self.add(1, "queue_steps = integers(queue[QUEUE_STEP_ADDRESS], queued)")
+        self.add(1, "queue_cells = integers(queue[QUEUE_CELL_ADDRESS], queued)")
+        self.add(1, "cursor, limit = r[PATHWAY_CURSOR], step - r[PATHWAY_LAG]")
+        self.add(1, "while cursor < queued and queue_steps[cursor] <= limit:")
+        self.add(2, "s, i = queue_steps[cursor], queue_cells[cursor]")
+        if self.rule.is_random:
+            self.add(2, "repeat = 0")
+            self.add(2, "while cursor - repeat > 0 and repeat < 15 and queue_cells[cursor - repeat - 1] == i and "
+                        "queue_steps[cursor - repeat - 1] == s:")
+            self.add(3, "repeat += 1")
+            self.add(2, "event = (s << EVENT_SHIFT) + (np.int64(repeat) << (EVENT_SHIFT - 4))")
+        self.add(2, "cursor += 1")
+
     def _settle(self) -> None:
         """Catch up with postsynaptic spikes to `until` (less the shift), or if `all_steps` to the step `until`."""
         self._kernel("settle", "address, until, all_steps")
@@ -424,24 +448,8 @@ class _Writer:
         pre = plan.states("pre")
         self._kernel("deliver", "address, step, unused")
         self._open()
-        self.add(1, "target = integers(r[PATHWAY_TARGET], GROUP_FIELDS)")
-        self.add(1, "mask, size = target[SLOTS] - 1, target[SIZE]", "slot_size = target[RECEPTORS]*size")
-        self.add(1, "ring = floats(target[RING_ADDRESS], target[SLOTS]*slot_size)")
-        self.add(1, "offset = r[PATHWAY_RECEPTOR]*size")
-        self.add(1, "queue = integers(r[PATHWAY_QUEUE], QUEUE_FIELDS)")
-        self.add(1, "queued = queue[QUEUE_COUNT]")
-        self.add(1, "queue_steps = integers(queue[QUEUE_STEP_ADDRESS], queued)")
-        self.add(1, "queue_cells = integers(queue[QUEUE_CELL_ADDRESS], queued)")
-        self.add(1, "cursor, limit = r[PATHWAY_CURSOR], step - r[PATHWAY_LAG]")
-        self.add(1, "while cursor < queued and queue_steps[cursor] <= limit:")
-        self.add(2, "s, i = queue_steps[cursor], queue_cells[cursor]")
-        if self.rule.is_random:
-            self.add(2, "repeat = 0")
-            self.add(2, "while cursor - repeat > 0 and repeat < 15 and queue_cells[cursor - repeat - 1] == i and "
-                        "queue_steps[cursor - repeat - 1] == s:")
-            self.add(3, "repeat += 1")
-            self.add(2, "event = (s << EVENT_SHIFT) + (np.int64(repeat) << (EVENT_SHIFT - 4))")
-        self.add(2, "cursor += 1")
+        self._open_ring("r[PATHWAY_TARGET]", "r[PATHWAY_RECEPTOR]")
+        self._each_spike()
         if self._late:
             self.add(2, "together = tie == 0 and strict_shift == -1")
         self._load_row(2)

@@ -48,6 +48,11 @@ def derive_key(seed: SupportsIndex, *parts: SupportsIndex | str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
+def signed(key: int) -> int:
+    """A 64-bit key as a signed integer of the same bits, which an int64 record can hold."""
+    return key - (1 << 64) if key >= 1 << 63 else key
+
+
 def mapped(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
     """function(item) of each item, in order, worked out by several threads where there are any to spare."""
     if threads <= 1 or len(items) < 2:
