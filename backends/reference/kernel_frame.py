@@ -4,6 +4,9 @@ It is text because it only becomes a module together with the code of a cell typ
 constants of pyNN.reference.layout, and with PER_CELL.
 """
 
+CELLS_AT_ONCE = 1024
+"""A multiple of the cells that vector instructions work on together."""
+
 FRAME = """
 from numba import carray
 
@@ -74,9 +77,10 @@ def kernel(address, first_step, count):
     size, first, last = group[SIZE], group[FIRST_CELL], group[LAST_CELL]
     states = carray(pointer(group[STATE_ADDRESS]), (group[STATES], size), np.float64)
     scratch = carray(pointer(group[SCRATCH_ADDRESS]), (group[STATES], size), np.float64)
-    refractory = floats(group[REFRACTORY_ADDRESS], size)[first:last]
-    injected = floats(group[INJECTED_ADDRESS], size)[first:last]
+    refractory = floats(group[REFRACTORY_ADDRESS], size)
+    injected = floats(group[INJECTED_ADDRESS], size)
     flags = integers(group[FLAG_ADDRESS], size)[first:last]
+    with_currents = group[CURRENTS] > 0 or group[COUPLED_ADDRESS] != 0
     if PER_CELL:
         coefficients = carray(pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS], size), np.float64)
     else:
@@ -86,21 +90,30 @@ def kernel(address, first_step, count):
     spike_steps = integers(group[SPIKE_STEP_ADDRESS], count * (last - first))
     spike_cells = integers(group[SPIKE_CELL_ADDRESS], count * (last - first))
     for step in range(first_step + 1, first_step + 1 + count):
-        if group[CURRENTS] > 0 or group[COUPLED_ADDRESS] != 0:
+        if with_currents:
             _inject(group, step - 1)
         arrived = carray(
             pointer(group[RING_ADDRESS] + (step & (group[SLOTS] - 1)) * row), (group[RECEPTORS], size), np.float64
         )
         key = group[RANDOM_KEY]
-        met = update(first, last, states, refractory, arrived, injected, coefficients, flags, scratch, key, step)
+        met = 0
+        # Some cells after the other: their flags, and zeros where no currents are, stay in the innermost cache.
+        for begin in range(first, last, CELLS_AT_ONCE):
+            end = min(begin + CELLS_AT_ONCE, last)
+            currents = begin if with_currents else first
+            found = update(
+                begin, end, states, refractory[begin:end], arrived, injected[currents : currents + end - begin],
+                coefficients, flags, scratch, key, step,
+            )
+            met |= found
+            if found & SPIKES:
+                for cell in range(end - begin):
+                    if flags[cell] != 0:
+                        spike_steps[spikes] = step
+                        spike_cells[spikes] = begin + cell
+                        spikes += 1
         if met & NOT_FINITE:
             _look_for_wrong(group, states, step)
-        if met & SPIKES:
-            for cell in range(last - first):
-                if flags[cell] != 0:
-                    spike_steps[spikes] = step
-                    spike_cells[spikes] = first + cell
-                    spikes += 1
         if group[RECORDINGS] > 0:
             _record(group, step)
     return spikes
