@@ -68,8 +68,10 @@ def _target_machine() -> Any:
 
     It would optimise each function and make machine code of it before that becomes part of a unit.
     """
-    # Numba imports it only to look for a BLAS, which no kernel calls.
+    # Numba imports the one only to look for a BLAS, which no kernel calls, and with the other it colours the text of
+    # exceptions by which it tries one type after the other.
     sys.modules.setdefault("scipy.linalg", None)
+    sys.modules.setdefault("colorama", None)
     from numba.core import config
     from numba.core.registry import cpu_target
 
@@ -91,7 +93,29 @@ def _target_machine() -> Any:
     )
     # Numba wants a built-in function, of which no two are equal.
     context.get_executable = lambda library, description, environment: object().__sizeof__
+    _remember_operators()
     return machine
+
+
+def _remember_operators() -> None:
+    """Let Numba find the types of an operator's result once for given operands; it would try all it knows again."""
+    import operator
+
+    from numba import types
+
+    operators = {function for function in vars(operator).values() if callable(function)}
+    resolve = types.Function.get_call_type
+    known: dict[Any, Any] = {}
+
+    def get_call_type(function: Any, context: Any, operands: Any, keywords: Any) -> Any:
+        if keywords or function.typing_key not in operators:
+            return resolve(function, context, operands, keywords)
+        key = function, operands
+        if key not in known:
+            known[key] = resolve(function, context, operands, keywords)
+        return known[key]
+
+    types.Function.get_call_type = get_call_type
 
 
 def _entry(function: Any, text: str) -> Any:
