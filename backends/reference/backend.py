@@ -189,6 +189,7 @@ def _request_kernels(part: NetworkSpec) -> None:
     from pyNN.reference import compiled
 
     request(compiled.DRIVER)
+    request(compiled.CELLS)
     for population in part.populations:
         if not population.is_source:
             compiled.request_cells(population)

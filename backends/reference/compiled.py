@@ -13,7 +13,7 @@ from pyNN.equations import arrays, kernels, store
 from pyNN.equations.program import Program
 from pyNN.random.native import UNIT as STREAMS
 from pyNN.reference import delivery, layout
-from pyNN.reference.kernel_frame import CELLS_AT_ONCE, FRAME
+from pyNN.reference.kernel_frame import FRAME
 from pyNN.specs import PopulationSpec, Ragged
 
 _KERNEL = "i8 i8 i8 -> i8"
@@ -35,6 +35,12 @@ DRIVER = Unit(
     "from pyNN.reference.driver import begin, drive, resume\n",
     {"begin": _KERNEL, "drive": _KERNEL, "resume": _KERNEL},
     (_LAYOUT, "pyNN.reference.driver"),
+)
+CELLS = Unit(
+    "cells",
+    "from pyNN.reference.cells_kernel import advance\n",
+    {"advance": _KERNEL},
+    (_LAYOUT, "pyNN.reference.cells_kernel"),
 )
 COUPLING = Unit(
     "gap junctions",
@@ -103,10 +109,8 @@ def restoring(posts: str, weights: str, delays: str) -> Unit:
 
 
 def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
-    """The kernel of a cell type, whose dynamics `key` identifies, for cells that are alike or that differ."""
-    own = {"PER_CELL": per_cell, "SPIKES": kernels.SPIKES, "NOT_FINITE": kernels.NOT_FINITE}
-    own["CELLS_AT_ONCE"] = CELLS_AT_ONCE
-    header = "".join(f"{name} = {value}\n" for name, value in own.items()) + constants()
+    """The update of a cell type, whose dynamics `key` identifies, for cells that are alike or that differ."""
+    header = f"PER_CELL = {per_cell}\n" + constants()
     return Unit(
         name,
         lambda: kernels.numba_source(program, per_cell) + header + FRAME,

@@ -51,7 +51,10 @@ WRONG_STATE = 42  # row of the first state that was not
 WRONG_CELL = 43
 WRONG_SIGN = 44  # 1: infinite, -1: minus infinity, 0: no number
 WRONG_CELLS = 45  # how many cells had such states then
-GROUP_FIELDS = 46
+UPDATE_ADDRESS = 46  # the update of a step of the cell type, which the kernel calls
+GROUP_FIELDS = 47
+
+CELLS_AT_ONCE = 1024  # that an update is for; a multiple of those that vector instructions work on together
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64

@@ -350,7 +350,9 @@ class NumbaEngine:
         record[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
         record[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty(size * self._interval, dtype=np.int64))
         # An empty group has nothing to update, and its arrays have no address.
-        record[layout.KERNEL_ADDRESS] = _address(kernel_unit(group), "kernel") if size else 0
+        if size:
+            record[layout.KERNEL_ADDRESS] = _address(compiled.CELLS, "advance")
+            record[layout.UPDATE_ADDRESS] = _address(kernel_unit(group), "kernel")
         currents = [c for c in world.currents.values() if any(target is group for target, _ in c.targets)]
         recordings = world.state_recordings(group)
         tables = (

@@ -11,6 +11,7 @@
     fixed       one step of fixed length, perhaps with noise
     lockstep    adaptive sub-steps that many cells take side by side
     functions   what the expressions of kernels call
+    outcome     what an update tells
     kernels     analysis -> source text of an update, in NumPy or for Numba
     propagators the numbers in a kernel, from parameters
     store       analyses and modules on disk

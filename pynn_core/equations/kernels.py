@@ -32,11 +32,10 @@ from pyNN.equations.functions import (
 )
 from pyNN.equations.lockstep import Lockstep, numba_integrate, numpy_integrate
 from pyNN.equations.methods import DORMAND_PRINCE, DORMAND_PRINCE_8, Tableau
+from pyNN.equations.outcome import NOT_FINITE, SPIKES
 from pyNN.equations.program import Program, Propagator, mentions, rename
 from pyNN.equations.refinement import Refined
 
-SPIKES, NOT_FINITE = 1, 2
-"""What a compiled update returns, added up."""
 _RECEPTORS_IN_LINE = 3
 """Up to as many, what has arrived is cleared where it is read; beyond that a loop over receptors is sooner compiled."""
 
