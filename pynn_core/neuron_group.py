@@ -499,6 +499,15 @@ class NeuronGroup(Population, _Variables):
     def _variable_names(self) -> list[str]:
         return list(self._units)
 
+    @property
+    def value_names(self) -> list[str]:
+        """Names of the variables."""
+        return [*self._units, *(n for n in super().value_names if n not in self._units)]
+
+    def present_values(self, name: str) -> Any:
+        """Present values of a variable in PyNN's unit, subexpressions and linked variables among them."""
+        return np.asarray(self._present(name), dtype=float) if name in self._units else super().present_values(name)
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool | np.bool_):
             return self._cell(index)
