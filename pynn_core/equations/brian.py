@@ -14,15 +14,17 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pyNN.core import user_stacklevel
 from pyNN.equations import brian_units, language
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
-from pyNN.errors import InvalidModelError, InvalidParameterValueError, nearest
+from pyNN.errors import AmbiguousNameWarning, InvalidModelError, InvalidParameterValueError, nearest
 
 FLAGS = {
     "differential equation": ("unless refractory",),
@@ -745,6 +747,7 @@ def resolve(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str
 
     Numbers and quantities count, and TimedArrays. EquationError, at the place in the text, for a name that is nowhere.
     """
+    _warn_where_two_fit(model, namespace, frame_names or {})
     for name, (piece, node) in outside_names(model).items():
         if name in model.namespace:
             continue
@@ -759,6 +762,39 @@ def resolve(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str
             known = [*model.equations, *namespace, *GIVEN]
             where = "namespace=" if frame_names is None else "namespace=, or as a variable where the group is made"
             piece.fail(f"'{name}' is not known here.{nearest(name, known)} Outside values come from {where}.", node)
+
+
+def _warn_where_two_fit(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str, Any]) -> None:
+    """A warning for each name of the text that has two meanings, which says what was taken."""
+    used = {name for piece in _pieces(model) for name, _ in piece.names()}
+    for name in sorted(used - model.namespace.keys()):
+        own = "a variable of the model" if name in model.equations else ""
+        if not own and name in namespace:
+            own = "a name that every model has" if name in GIVEN else "a constant" if name in CONSTANTS else ""
+            own = own or ("a unit" if brian_units.meaning(name) is not None else "")
+        given = namespace.get(name, frame_names.get(name))
+        if not own or not _counts(given) or (name not in namespace and isinstance(given, bool)):
+            continue
+        where = "namespace=" if name in namespace else "a variable of the script"
+        warnings.warn(
+            f"{model.text.model}: '{name}' is {own}, and also {where} ({given!r}). The former is taken; choose another "
+            "name where the latter is meant.",
+            AmbiguousNameWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+
+def _pieces(model: Model) -> Iterator[Piece]:
+    """All expressions of a model."""
+    for equation in model.equations.values():
+        if equation.expression is not None:
+            yield equation.expression
+    for piece in (model.threshold, *model.events.values(), model.refractory):
+        if isinstance(piece, Piece):
+            yield piece
+    for text in (model.reset, *model.codes.values()):
+        for _, _, _, piece in statements(text) if text is not None else ():
+            yield piece
 
 
 def _counts(given: Any) -> bool:
