@@ -19,6 +19,7 @@ import numpy as np
 from pyNN.core import user_stacklevel
 from pyNN.equations import brian, brian_units
 from pyNN.equations.foreign_text import Piece, Text
+from pyNN.equations.userfunctions import UserFunction
 from pyNN.errors import (
     CapabilityError,
     EquationError,
@@ -1013,6 +1014,9 @@ class _Evaluator:
 
     def _call(self, node: ast.Call) -> tuple[Any, Exponents]:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        own = self.cells._group.namespace.get(name)
+        if isinstance(own, UserFunction):
+            return self._own_function(own, node)
         if name not in brian.FUNCTIONS:
             self.piece.fail(f"'{name}' is not a function here.{nearest(name, brian.FUNCTIONS)}", node)
         if len(node.args) != brian.FUNCTIONS[name]:
@@ -1043,6 +1047,19 @@ class _Evaluator:
             small = np.abs(x) < 1e-5
             return np.where(small, 1.0 + x / 2.0, np.expm1(x) / np.where(small, 1.0, x)), _PLAIN
         return getattr(np, name)(values[0]), _PLAIN
+
+    def _own_function(self, function: UserFunction, node: ast.Call) -> tuple[Any, Exponents]:
+        if len(node.args) != len(function.arguments):
+            self.piece.fail(f"{function.name} takes {len(function.arguments)} argument(s).", node)
+        numbers = []
+        for argument, unit in zip(node.args, function.units.values(), strict=True):
+            value, exponents = self.visit(argument)
+            wanted, size = _si(unit)
+            if exponents != wanted and np.any(value):
+                self.piece.fail(f"this argument of {function.name} must be in {unit or 'no unit'}.", argument)
+            numbers.append(np.asarray(value, dtype=float) / size)
+        exponents, size = _si(function.returns)
+        return np.asarray(function(*numbers)) * size, exponents
 
     def _random(self, name: str, values: list[Any]) -> Any:
         simulation = self.cells._group._owner

@@ -28,6 +28,7 @@ from pyNN.connectors import (
     sparse_delays_from_weights,
     sparse_random_matrix,
 )
+from pyNN.equations.userfunctions import Constant, add_function, function, functions, get_constant
 from pyNN.morphology import NeuriteDistribution
 from pyNN.network import Network
 from pyNN.neuron_group import TimedArray, linked_var
@@ -101,6 +102,7 @@ __all__ = [
     "BetaPSR",
     "CSAConnector",
     "CloneConnector",
+    "Constant",
     "CondAlphaPostSynapticResponse",
     "CondBetaPostSynapticResponse",
     "CondExpPostSynapticResponse",
@@ -171,8 +173,12 @@ __all__ = [
     "TimedArray",
     "TsodyksMarkramSynapse",
     "Vogels2011Rule",
+    "add_function",
     "control",
     "errors",
+    "function",
+    "functions",
+    "get_constant",
     "linked_var",
     "logger",
     "morphology",

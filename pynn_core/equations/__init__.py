@@ -16,6 +16,7 @@
     store       analyses and modules on disk
     celltype    cell types of scripts
     synapsetype synapse types of scripts
+    userfunctions  Python functions in models
     report      which method a variable has, and why
     rendering   models as text, LaTeX and HTML
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pyNN.equations.celltype import CellType as CellType
     from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
     from pyNN.equations.synapsetype import SynapseType as SynapseType
+    from pyNN.equations.userfunctions import function as function
     from pyNN.models import Event as Event
     from pyNN.models import Parameter as Parameter
     from pyNN.models import Receptor as Receptor
@@ -43,6 +45,7 @@ _NAMES = {
     "Synapse": ("pyNN.equations.annarchy_synapse", "Synapse"),
     "SynapseType": ("pyNN.equations.synapsetype", "SynapseType"),
     "TimedArray": ("pyNN.equations.celltype", "timed_array"),
+    "function": ("pyNN.equations.userfunctions", "function"),
     "Event": ("pyNN.models", "Event"),
     "Parameter": ("pyNN.models", "Parameter"),
     "Receptor": ("pyNN.models", "Receptor"),

@@ -24,6 +24,7 @@ import numpy as np
 from pyNN.core import user_stacklevel
 from pyNN.equations import brian_units, language
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
+from pyNN.equations.userfunctions import UserFunction
 from pyNN.errors import AmbiguousNameWarning, InvalidModelError, InvalidParameterValueError, nearest
 
 FLAGS = {
@@ -458,8 +459,11 @@ class Translator:
         self.dt = None if dt is None else f"({dt!r}*ms)"
         self.constants: dict[str, tuple[float, str]] = {}
         self.tables: dict[str, Any] = {}
+        self.functions: dict[str, UserFunction] = {}
         for name, given in model.namespace.items():
-            if _is_table(given):
+            if isinstance(given, UserFunction):
+                self.functions[name] = given
+            elif _is_table(given):
                 self.tables[name] = given
             else:
                 number, unit = brian_units.split(given)
@@ -514,13 +518,17 @@ class Translator:
     def _check_call(self, piece: Piece, name: str, call: ast.Call) -> None:
         if name in self.tables:
             return
+        if name in self.functions:
+            wanted = self.functions[name].arguments
+            if len(call.args) != len(wanted):
+                piece.fail(f"{name} takes {len(wanted)} argument(s) ({', '.join(wanted)}).", call)
+            return
         if name not in FUNCTIONS:
             given = self.model.namespace.get(name)
             kind = "" if given is None else f" ({type(given).__name__})"
             piece.fail(
-                f"'{name}'{kind} is not a function here.{nearest(name, FUNCTIONS)} A Python function cannot be "
-                "called in "
-                "a model; write it as a subexpression, or its values as a TimedArray.",
+                f"'{name}'{kind} is not a function here.{nearest(name, FUNCTIONS)} A Python function "
+                "becomes one by @sim.function; there are subexpressions and TimedArrays, too.",
                 call,
             )
         if len(call.args) != FUNCTIONS[name]:
@@ -800,7 +808,7 @@ def _pieces(model: Model) -> Iterator[Piece]:
 def _counts(given: Any) -> bool:
     if given is None or isinstance(given, bool | str):
         return isinstance(given, bool)
-    if _is_table(given) or brian_units.is_quantity(given):
+    if _is_table(given) or brian_units.is_quantity(given) or isinstance(given, UserFunction):
         return True
     return isinstance(given, int | float | np.number) or (isinstance(given, np.ndarray) and given.ndim == 0)
 
@@ -811,6 +819,8 @@ def _usable(given: Any, name: str, piece: Piece, node: ast.AST, strict: bool) ->
             piece.fail(f"'{name}' is a TimedArray, a function of time; write {name}(t).", node)
         return given
     if callable(given) and not brian_units.is_quantity(given):
+        if isinstance(given, UserFunction) and not isinstance(node, ast.Call):
+            piece.fail(f"'{name}' is a function; write {name}({', '.join(given.arguments)}).", node)
         return given
     number, _ = brian_units.split(given)
     try:
@@ -852,6 +862,7 @@ def make_cell_type(
         },
         "receptors": receptors(model),
         "method": method_name(method),
+        "functions": "\n".join(_under_name(f, n) for n, f in translator.functions.items()),
         "tables": translator.tables,
         "update_interval": update_interval,
     }
@@ -898,6 +909,11 @@ def method_name(method: Any) -> str:
             f"method={method!r} is not known.{nearest(str(method), METHODS)} Methods: auto, {', '.join(METHODS)}."
         )
     return METHODS[method]
+
+
+def _under_name(function: UserFunction, name: str) -> str:
+    """A function's text, with the name that the model calls it by."""
+    return name + function.text[len(function.name) :]
 
 
 def without(model: Model, **changes: Any) -> Model:
