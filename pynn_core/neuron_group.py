@@ -785,6 +785,14 @@ class NeuronGroup(Population, _Variables):
         operation = NetworkOperation(copy, None, None, "before_start", self.order, f"{self.label}.{name} (linked)")
         self._owner.schedule.add(operation, self._owner.dt)
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<div><b>{escape(self.label)}</b>, {self.size} cells</div>{self.celltype._repr_html_()}"
+
+    def _repr_latex_(self) -> str:
+        return self.user_equations._repr_latex_()
+
     def __repr__(self) -> str:
         return f"NeuronGroup({self.size}, {self._type_name}, label={self.label!r})"
 

@@ -181,10 +181,21 @@ class Equations(Mapping[str, SingleEquation]):
     def __repr__(self) -> str:
         return f"Equations({self._source!r})"
 
+    def _repr_latex_(self) -> str:
+        from pyNN.equations.rendering import latex_of_equation
+
+        rows = [
+            latex_of_equation(
+                name, e.kind == "differential equation", None if e.expression is None else e.expression.tree, e.unit
+            )
+            for name, e in self._equations.items()
+        ]
+        return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<pre>{escape(self._source)}</pre>"
+        return f"<div>{escape(self._repr_latex_())}<pre>{escape(self._source)}</pre></div>"
 
 
 def _substituted(source: str, replacements: Mapping[str, Any], constants: dict[str, Any]) -> str:
