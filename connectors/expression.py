@@ -66,9 +66,9 @@ class PairText:
                 hint = " Random choices are made with p= and n=, or sample(...)." if "rand" in self.text else ""
                 raise ConnectorError(f"{what}: {error}{hint}") from error
             raise ConnectorError(
-                f"{what}: '{unknown[0]}' in '{text}' is not known.{nearest(unknown[0], [*known, *FUNCTIONS])} Known are "
-                f"{', '.join([*PAIR_NAMES, *further, *namespace])}, a variable of the cells as x_pre or x_post, units, "
-                "and the functions of pyNN.expressions; other numbers are given with namespace={...}."
+                f"{what}: '{unknown[0]}' in '{text}' is not known.{nearest(unknown[0], [*known, *FUNCTIONS])} Known "
+                f"are {', '.join([*PAIR_NAMES, *further, *namespace])}, a variable of the cells as x_pre or x_post, "
+                "units, and the functions of pyNN.expressions; other numbers are given with namespace={...}."
             ) from error
         self.used = tuple(n for n in found if n in self.expression.used)
 
@@ -87,9 +87,9 @@ class PairText:
         """Names that are not looked up among the variables of the cells."""
         return (*PAIR_NAMES, *self.namespace, *self._further)
 
-    def __call__(self, request: ConnectionRequest, pre: IntArray, post: IntArray, further: Names = {}) -> Any:
+    def __call__(self, request: ConnectionRequest, pre: IntArray, post: IntArray, further: Names | None = None) -> Any:
         """Values for pairs; `pre` or `post` may be empty where the text does not use it."""
-        return self.expression(**{name: self._value(name, request, pre, post, further) for name in self.used})
+        return self.expression(**{name: self._value(name, request, pre, post, further or {}) for name in self.used})
 
     def _value(self, name: str, request: ConnectionRequest, pre: IntArray, post: IntArray, further: Names) -> Any:
         if name in further:
@@ -255,8 +255,7 @@ class ExpressionConnector(ProbabilityConnector):
         pairs = []
         counts = generator.most(request, rows)
         for part in _row_blocks(counts):
-            row, found = generator.of_rows(request, rows[part])
-            row, found = self._inside(row, found, size, label, generator)
+            row, found = self._inside(*generator.of_rows(request, rows[part]), size, label, generator)
             pre, post = (row, found) if by_pre else (found, row)
             keep = is_allowed(request, self.allow_self_connections, pre, post) & request.is_local[post]
             if isinstance(self._p, PairText) or self._p < 1.0:
@@ -301,7 +300,7 @@ def _checked_namespace(namespace: Names | None) -> dict[str, float]:
     for name, value in (namespace or {}).items():
         if not isinstance(name, str) or not name.isidentifier() or name in (*PAIR_NAMES, *FUNCTIONS):
             raise ConnectorError(f"ExpressionConnector: namespace has {name!r}, which cannot name a number here.")
-        number = getattr(value, "magnitude", value)
+        number: Any = getattr(value, "magnitude", value)
         if np.ndim(number) or isinstance(number, (str, bool)):
             raise ConnectorError(f"ExpressionConnector: '{name}' of the namespace is one number, not {value!r}.")
         result[name] = float(number) if number is value else _in_interface_unit(name, value)

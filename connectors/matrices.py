@@ -109,7 +109,7 @@ class LILConnector(Connector):
         given = bool(self._rows) and self._rows[0][3] is not None
         names = ["weight", "delay"] if given else ["weight"]
         tables = [
-            np.column_stack([pre, np.full(pre.size, post), weight, *([delay] if given else [])])
+            np.column_stack([pre, np.full(pre.size, post), weight, *([] if delay is None else [delay])])
             for post, pre, weight, delay in self._rows
         ]
         rows = np.concatenate(tables) if tables else np.empty((0, 2 + len(names)))

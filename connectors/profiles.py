@@ -97,7 +97,8 @@ class DoGConnector(_ProfileConnector):
     """Weights of a difference of Gaussians, amp_pos*exp(-d**2/(2*sigma_pos**2)) - amp_neg*exp(-d**2/(2*sigma_neg**2)).
 
     Pairs are connected where the weight is over limit*abs(amp_pos - amp_neg) in magnitude. Positive and negative
-    weights are in one projection, so receptor_type names a receptor that takes both. `sigma_pos`, `sigma_neg` and `normalized` are as for that.
+    weights are in one projection, so receptor_type names a receptor that takes both. `sigma_pos`,
+    `sigma_neg` and `normalized` are as GaussianConnector has them.
     """
 
     parameter_names = ("amp_pos", "sigma_pos", "amp_neg", "sigma_neg", "limit", "allow_self_connections", "normalized")

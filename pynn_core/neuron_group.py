@@ -7,6 +7,7 @@ handle variables: ``group.v = -70*mV``, ``group.v["i > 5"] = "rand()*mV"``, even
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 import warnings
@@ -26,10 +27,10 @@ from pyNN.errors import (
     InvalidDimensionsError,
     InvalidModelError,
     InvalidParameterValueError,
+    InvalidTimeError,
     MissingPackageError,
     NonExistentParameterError,
     PyNNError,
-    RecordingError,
     SimulatorError,
     UnitsError,
     nearest,
@@ -48,7 +49,8 @@ _OTHER_OPTIONS: Mapping[str, tuple[Any, ...]] = {"simplify": (True, False)}
 """Options of methods by name, with what they may be; simplifying changes no result."""
 _ADAPTIVE_OPTIONS: Mapping[str, tuple[Any, ...]] = {
     "adaptable_timestep": (True,), "use_last_timestep": (False,), "save_failed_steps": (False,),
-    "save_step_count": (False,), "absolute_error": (None,), "absolute_error_per_variable": (None,), "max_steps": (None,),
+    "save_step_count": (False,), "absolute_error": (None,), "absolute_error_per_variable": (None,),
+    "max_steps": (None,),
 }  # fmt: skip
 _OWN = (
     "label",
@@ -582,7 +584,7 @@ class NeuronGroup(Population, _Variables):
     def spikes(self) -> Any:
         """Indices of the cells that fired in the last step, those of this MPI rank.
 
-        They are watched from the first time on that they are asked for; RecordingError where that is after a run.
+        They are watched from the first time on that they are asked for; InvalidTimeError where that is after a run.
         """
         owner = self._owner
         owner.require_open()
@@ -590,9 +592,9 @@ class NeuronGroup(Population, _Variables):
             begun = owner.current_step > 0 and owner.is_built(self._spec)
             self._watch = owner.start_recording(self.id, "spikes", np.arange(self.size))
             if begun:
-                raise RecordingError(
-                    f"'{self.label}': which cells fired last is known from now on, since .spikes is asked for the first "
-                    "time. Ask for it once before the run."
+                raise InvalidTimeError(
+                    f"'{self.label}': which cells fired last is known from now on, since .spikes is asked for the "
+                    "first time. Ask for it once before the run."
                 )
         if not owner.is_built(self._spec) or owner.current_step == 0:
             return np.empty(0, dtype=np.int64)
@@ -788,7 +790,11 @@ class NeuronGroup(Population, _Variables):
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<div><b>{escape(self.label)}</b>, {self.size} cells</div>{self.celltype._repr_html_()}"
+        return f"<div><b>{escape(self.label)}</b>, {self.size} cells</div>{self._shown_type()}"
+
+    def _shown_type(self) -> str:
+        described: str = getattr(self.celltype, "_repr_html_")()  # noqa: B009  # as notebooks find it
+        return described
 
     def _repr_latex_(self) -> str:
         return self.user_equations._repr_latex_()
@@ -824,12 +830,11 @@ def _units(model: brian.Model, cell_type: Any) -> dict[str, str]:
 
 def _pandas() -> Any:
     try:
-        import pandas
+        return importlib.import_module("pandas")
     except ImportError as error:
         raise MissingPackageError(
             f"format='pandas' needs the package pandas, which cannot be imported ({error}): pip install pandas"
         ) from error
-    return pandas
 
 
 def _label(name: str, used: Iterable[str]) -> str:

@@ -204,7 +204,9 @@ class AtTimes(NetworkOperation):
         self._steps = [round(t / dt) for t in self.times]
         twice = [k for k, following in zip(self._steps, self._steps[1:], strict=False) if k == following]
         if twice:
-            raise InvalidTimeError(f"The times of '{self.name}' have {twice[0] * dt:g} ms twice, on the grid of {dt:g} ms.")
+            raise InvalidTimeError(
+                f"The times of '{self.name}' have {twice[0] * dt:g} ms twice, on the grid of {dt:g} ms."
+            )
 
     def begin(self, step: int) -> None:
         self.next_step = next((k for k in self._steps if k >= step), sys.maxsize)

@@ -26,6 +26,7 @@ from pyNN.equations import brian_units, language
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
 from pyNN.equations.userfunctions import UserFunction
 from pyNN.errors import AmbiguousNameWarning, InvalidModelError, InvalidParameterValueError, nearest
+from pyNN.units import quantity
 
 FLAGS = {
     "differential equation": ("unless refractory",),
@@ -794,6 +795,8 @@ def _warn_where_two_fit(model: Model, namespace: Mapping[str, Any], frame_names:
         given = namespace.get(name, frame_names.get(name))
         if not own or not _counts(given) or (name not in namespace and isinstance(given, bool)):
             continue
+        if own == "a unit" and _is_that_unit(given, name):
+            continue
         where = "namespace=" if name in namespace else "a variable of the script"
         warnings.warn(
             f"{model.text.model}: '{name}' is {own}, and also {where} ({given!r}). The former is taken; choose another "
@@ -801,6 +804,15 @@ def _warn_where_two_fit(model: Model, namespace: Mapping[str, Any], frame_names:
             AmbiguousNameWarning,
             stacklevel=user_stacklevel(),
         )
+
+
+def _is_that_unit(given: Any, name: str) -> bool:
+    """Whether a value is the unit itself, as a script imports it."""
+    if not brian_units.is_quantity(given):
+        return False
+    (number, unit), meant = brian_units.split(given), brian_units.meaning(name)
+    found = quantity(unit).simplified
+    return meant is not None and bool(np.isclose(float(number) * float(found.magnitude), meant[1], rtol=1e-12))
 
 
 def _pieces(model: Model) -> Iterator[Piece]:
@@ -829,10 +841,15 @@ def _usable(given: Any, name: str, piece: Piece, node: ast.AST, strict: bool) ->
         if not isinstance(node, ast.Call):
             piece.fail(f"'{name}' is a TimedArray, a function of time; write {name}(t).", node)
         return given
-    if callable(given) and not brian_units.is_quantity(given):
-        if isinstance(given, UserFunction) and not isinstance(node, ast.Call):
+    if isinstance(given, UserFunction):
+        if not isinstance(node, ast.Call):
             piece.fail(f"'{name}' is a function; write {name}({', '.join(given.arguments)}).", node)
         return given
+    if callable(given) and not brian_units.is_quantity(given):
+        piece.fail(
+            f"'{name}' is {given!r}. A Python function becomes one that models can call by @sim.function; there are "
+            "subexpressions and TimedArrays, too.", node,
+        )  # fmt: skip
     number, _ = brian_units.split(given)
     try:
         array = np.asarray(number, dtype=float)

@@ -125,8 +125,8 @@ def CellType(
 
     The language is that of docs/equations.md. `parameters`: numbers by name, or with units as quantities, (number,
     unit) or Parameter, or text "tau = 20*ms". `initial`: values of variables at t = 0. `receptors`: Receptor by name,
-    or what a spike does, "g += weight". `functions`: text "f(x) = expression", or what `pyNN.equations.function` has made
-    of Python functions, one or several. `events`: conditions by name, (condition, statements) or Event. Raises
+    or what a spike does, "g += weight". `functions`: text "f(x) = expression", or what `pyNN.equations.function` has
+    made of Python functions, one or several. `events`: conditions by name, (condition, statements) or Event. Raises
     EquationError, with line and caret, for text that is wrong.
     """
     if not isinstance(equations, str):

@@ -45,8 +45,8 @@ class UserFunction:
         for name in units or {}:
             if name not in self.arguments:
                 raise EquationError(
-                    f"function {self.name}: units= names '{name}', which is no argument.{nearest(name, self.arguments)} "
-                    f"Arguments: {', '.join(self.arguments)}."
+                    f"function {self.name}: units= names '{name}', which is no argument."
+                    f"{nearest(name, self.arguments)} Arguments: {', '.join(self.arguments)}."
                 )
         self.units = {name: (units or {}).get(name, "") for name in self.arguments}
         self.returns = returns
@@ -65,8 +65,8 @@ class UserFunction:
     def __call__(self, *values: Any) -> Any:
         if len(values) != len(self.arguments):
             raise InvalidParameterValueError(
-                f"{self.name} takes {len(self.arguments)} argument(s) ({', '.join(self.arguments)}); {len(values)} were "
-                "given."
+                f"{self.name} takes {len(self.arguments)} argument(s) ({', '.join(self.arguments)}); {len(values)} "
+                "were given."
             )
         numbers, quantities = [], False
         for value, unit in zip(values, self.units.values(), strict=True):
@@ -91,8 +91,8 @@ class UserFunction:
 def function(python: Any = None, *, units: Mapping[str, str] | None = None, returns: str = "") -> Any:
     """Make a Python function one that equations can call; used as a decorator, plain or with units.
 
-    `units`: of arguments, by name (PyNN's way to write them: "mV", "1/ms"); others are plain numbers. `returns`: unit of
-    the result. Inside, arguments are numbers in those units. The function may assign, use if/else and conditional
+    `units`: of arguments, by name (PyNN's way to write them: "mV", "1/ms"); others are plain numbers. `returns`: unit
+    of the result. Inside, arguments are numbers in those units. The function may assign, use if/else and conditional
     expressions, arithmetic, comparisons, the functions of equations from math, numpy or the builtins, numbers that are
     known where it is defined, and other such functions. EquationError says, with the line, what it may not: loops,
     lists, further functions; and where there is no source to read (an interactive line).
@@ -269,7 +269,7 @@ class _Reader:
         if name not in known:
             self.fail(
                 f"'{ast.unparse(node.func)}' is not a function of equations.{nearest(name, known)} Functions: "
-                f"{', '.join(known)}.", node,
+                f"{', '.join(known)}; and those that sim.function has made before this one.", node,
             )  # fmt: skip
         if len(arguments) != known[name]:
             self.fail(f"{name} takes {known[name]} argument(s).", node)

@@ -61,7 +61,8 @@ def test_conditions_and_pairs_select(projection: Any) -> None:
     assert view.indices.tolist() == np.flatnonzero(wanted).tolist() and 0 < view.size < 24
     assert projection["x_pre == x_post"].size == sum((i // 3) == (j // 2) for i, j in rows[:, :2].astype(int))
     assert projection[2:5, [0, 1]].weight.tolist() == [4.0, 3.0] and projection[3, 0].pre_ranks == [3]
-    assert projection.where("i > 3").where("j == 1").indices.tolist() == projection.where("i>3 and j==1").indices.tolist()
+    both = projection.where("i>3 and j==1").indices.tolist()
+    assert projection.where("i > 3").where("j == 1").indices.tolist() == both and both
     assert view[0].weight == view.weight[0] and view[1:3].size == 2
 
 

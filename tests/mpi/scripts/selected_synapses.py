@@ -11,11 +11,14 @@ cells = sim.Population((15, 10), sim.IF_curr_exp(i_offset=np.linspace(0.0, 2.0, 
 sim.run(10.0)
 found = {}
 for number, connector in enumerate([
-    sim.ExpressionConnector(condition="v_post > -64.9 and i != j", p="exp(-d/3)", values={"weight": "0.01*i_offset_pre"}),
+    sim.ExpressionConnector(
+        condition="v_post > -64.9 and i != j", p="exp(-d/3)", values={"weight": "0.01*i_offset_pre"}
+    ),
     sim.ExpressionConnector(j="k for k in sample(N_post, size=5) if k != i", n=2),
     sim.GaussianConnector(0.1, 0.1, normalized=True),
 ]):  # fmt: skip
-    projection = sim.Projection(cells, cells, connector, sim.StaticSynapse(weight=0.1, delay=1.0), receptor_type="excitatory")
+    synapse = sim.StaticSynapse(weight=0.1, delay=1.0)
+    projection = sim.Projection(cells, cells, connector, synapse, receptor_type="excitatory")
     projection.where("v_pre > -60 and weight < 0.05").weight = 0.5
     for view in projection.dendrites:
         if view.post_rank % 7 == 0:

@@ -89,7 +89,8 @@ def test_a_matrix_is_its_connections(sparse):
 
 
 def test_helpers_for_sparse_matrices():
-    weights = sparse_random_matrix(200, 100, 0.1, RandomDistribution("uniform", (0.1, 0.2), rng=NumpyRNG(1)), NumpyRNG(2))
+    values = RandomDistribution("uniform", (0.1, 0.2), rng=NumpyRNG(1))
+    weights = sparse_random_matrix(200, 100, 0.1, values, NumpyRNG(2))
     assert weights.shape == (200, 100) and abs(weights.nnz - 2000) < 4 * np.sqrt(20000 * 0.09)
     assert 0.1 <= weights.data.min() < weights.data.max() <= 0.2
     delays = sparse_delays_from_weights(weights, 2.5)
