@@ -8,6 +8,7 @@
     methods     Runge-Kutta tableaux
     program     what an update consists of
     refinement  one step of the nonlinear states, repeated in sub-steps where it is not precise enough
+    explicit    Runge-Kutta methods of a user's own
     fixed       one step of fixed length, perhaps with noise
     lockstep    adaptive sub-steps that many cells take side by side
     functions   what the expressions of kernels call
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pyNN.equations.celltype import CellType as CellType
     from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
     from pyNN.equations.synapsetype import SynapseType as SynapseType
+    from pyNN.equations.explicit import explicit_method as explicit_method
     from pyNN.equations.userfunctions import function as function
     from pyNN.models import Event as Event
     from pyNN.models import Parameter as Parameter
@@ -45,6 +47,7 @@ _NAMES = {
     "Synapse": ("pyNN.equations.annarchy_synapse", "Synapse"),
     "SynapseType": ("pyNN.equations.synapsetype", "SynapseType"),
     "TimedArray": ("pyNN.equations.celltype", "timed_array"),
+    "explicit_method": ("pyNN.equations.explicit", "explicit_method"),
     "function": ("pyNN.equations.userfunctions", "function"),
     "Event": ("pyNN.models", "Event"),
     "Parameter": ("pyNN.models", "Parameter"),

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pyNN.equations.explicit import is_explicit
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
 from pyNN.equations.userfunctions import added_functions, get_constant, list_constants, text_of
 from pyNN.errors import CapabilityError, InvalidModelError, InvalidParameterValueError, nearest
@@ -107,7 +108,7 @@ class _Reader:
         self.name = re.sub(r"\W", "_", name) or "Neuron"
         self.description = description
         self.constants = {**constants}
-        if method != "auto" and method not in METHODS:
+        if method != "auto" and method not in METHODS and not is_explicit(str(method)):
             raise InvalidModelError(
                 f"{self.name}: method={method!r} is not known.{nearest(method, METHODS)} Methods: auto, "
                 f"{', '.join(METHODS)}."

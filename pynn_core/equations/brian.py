@@ -23,6 +23,7 @@ import numpy as np
 
 from pyNN.core import user_stacklevel
 from pyNN.equations import brian_units, language
+from pyNN.equations.explicit import is_explicit
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
 from pyNN.equations.userfunctions import UserFunction
 from pyNN.errors import AmbiguousNameWarning, InvalidModelError, InvalidParameterValueError, nearest
@@ -928,10 +929,11 @@ def method_name(method: Any) -> str:
         )
     if callable(method):
         raise InvalidModelError(
-            f"method={method!r}: a method of your own is not possible. Methods: auto, {', '.join(METHODS)}."
+            f"method={method!r}: a method of your own is text, explicit_method('x_new = x + dt*f(x, t)'). Methods: "
+            f"auto, {', '.join(METHODS)}."
         )
-    if method == "auto":
-        return "auto"
+    if method == "auto" or (isinstance(method, str) and is_explicit(method)):
+        return method
     if not isinstance(method, str) or method not in METHODS:
         raise InvalidModelError(
             f"method={method!r} is not known.{nearest(str(method), METHODS)} Methods: auto, {', '.join(METHODS)}."
