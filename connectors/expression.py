@@ -19,6 +19,7 @@ from pyNN.connectors.base import (
     IntArray,
     is_allowed,
 )
+from pyNN.connectors.distance import smallest
 from pyNN.connectors.draws import connector_key, keyed_uniforms
 from pyNN.connectors.probabilistic import ProbabilityConnector
 from pyNN.connectors.regeneration import PairRule
@@ -517,6 +518,8 @@ class _Generator:
                 f"{self.what}='{self.text}': size={sizes[k]:g} is not possible; a sample from {counts[k]} numbers has "
                 f"0 to {counts[k]} of them."
             )
+        if counts.size and (counts == counts[0]).all() and counts[0]:
+            return np.asarray(smallest(u.reshape(-1, int(counts[0])), sizes.astype(np.int64)).ravel())
         order = np.lexsort((u, line))
         keep = np.zeros(u.size, dtype=bool)
         keep[order] = _places(line) < sizes[line]

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pyNN.equations.annarchy_synapse import Synapse as Synapse
     from pyNN.equations.celltype import CellType as CellType
     from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
-    from pyNN.equations.synapsetype import SynapseType as SynapseType
     from pyNN.equations.explicit import explicit_method as explicit_method
+    from pyNN.equations.synapsetype import SynapseType as SynapseType
     from pyNN.equations.userfunctions import function as function
     from pyNN.models import Event as Event
     from pyNN.models import Parameter as Parameter
