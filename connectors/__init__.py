@@ -14,6 +14,7 @@ from pyNN.connectors.distance import (
     DistanceDependentProbabilityConnector,
     SmallWorldConnector,
 )
+from pyNN.connectors.expression import ExpressionConnector
 from pyNN.connectors.fixed_number import (
     FixedNumberConnector,
     FixedNumberPostConnector,
@@ -21,11 +22,18 @@ from pyNN.connectors.fixed_number import (
     FixedTotalNumberConnector,
 )
 from pyNN.connectors.lists import ArrayConnector, CloneConnector, FromFileConnector, FromListConnector
+from pyNN.connectors.matrices import (
+    LILConnector,
+    MatrixConnector,
+    sparse_delays_from_weights,
+    sparse_random_matrix,
+)
 from pyNN.connectors.probabilistic import (
     FixedProbabilityConnector,
     IndexBasedProbabilityConnector,
     ProbabilityConnector,
 )
+from pyNN.connectors.profiles import DoGConnector, GaussianConnector
 from pyNN.core import IndexBasedExpression
 
 __all__ = [
@@ -39,6 +47,8 @@ __all__ = [
     "Connector",
     "DisplacementDependentProbabilityConnector",
     "DistanceDependentProbabilityConnector",
+    "DoGConnector",
+    "ExpressionConnector",
     "FixedNumberConnector",
     "FixedNumberPostConnector",
     "FixedNumberPreConnector",
@@ -46,10 +56,15 @@ __all__ = [
     "FixedTotalNumberConnector",
     "FromFileConnector",
     "FromListConnector",
+    "GaussianConnector",
     "IndexBasedExpression",
     "IndexBasedProbabilityConnector",
+    "LILConnector",
     "MapConnector",
+    "MatrixConnector",
     "OneToOneConnector",
     "ProbabilityConnector",
     "SmallWorldConnector",
+    "sparse_delays_from_weights",
+    "sparse_random_matrix",
 ]

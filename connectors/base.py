@@ -61,6 +61,8 @@ class ConnectionRequest:
     """Is told the fraction done."""
     rank: int = 0
     """Number of this process, for files written one a process."""
+    cell_values: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict, repr=False)
+    """Of each ("pre" or "post", name) in the connector's `cell_variables`: a number for each cell of that side."""
     projection_object: Any = field(default=None, repr=False)
     """The user's Projection, for an IndexBasedExpression that asks for it."""
 
@@ -245,6 +247,8 @@ class Connector:
     """
 
     parameter_names: tuple[str, ...] = ()
+    cell_variables: Any = ()
+    """("pre" or "post", name) of the cells' parameters, variables and positions that the rule depends on."""
 
     def __init__(
         self, location_selector: Any = None, safe: bool = True, callback: Callable[[float], None] | None = None

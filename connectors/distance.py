@@ -175,7 +175,7 @@ class SmallWorldConnector(Connector):
                 f"are within degree={self.degree:g} of pre cell {rows[short[0]]}. Use a larger degree, or a smaller "
                 "number."
             )
-        return _smallest(self._uniforms(request, "local", rows, local), np.full(rows.size, number))
+        return smallest(self._uniforms(request, "local", rows, local), np.full(rows.size, number))
 
     def _rewired(self, request: ConnectionRequest, rows: IntArray, local: Any, allowed: Any) -> Any:
         """Some connections of each row moved to other post cells."""
@@ -183,11 +183,11 @@ class SmallWorldConnector(Connector):
         free = allowed & ~local
         numbers = np.minimum(moving.sum(axis=1), free.sum(axis=1))
         order = self._uniforms(request, "targets", rows, (free | moving) & (numbers > 0)[:, None])
-        leaving = _smallest(np.where(moving, order, 2.0), numbers)
-        return (local & ~leaving) | _smallest(np.where(free, order, 2.0), numbers)
+        leaving = smallest(np.where(moving, order, 2.0), numbers)
+        return (local & ~leaving) | smallest(np.where(free, order, 2.0), numbers)
 
 
-def _smallest(values: FloatArray, numbers: IntArray) -> Any:
+def smallest(values: FloatArray, numbers: IntArray) -> Any:
     """In each row k, a mask of the numbers[k] places with the smallest values."""
     result = np.zeros(values.shape, dtype=bool)
     most = int(numbers.max(initial=0))

@@ -206,6 +206,10 @@ class RoundingWarning(UserWarning):
     """A time was rounded to the simulation grid."""
 
 
+class AmbiguousNameWarning(UserWarning):
+    """A name in a model has two meanings, of which one was taken."""
+
+
 class PastSpikesWarning(UserWarning):
     """Spike times were set that are past already, and are not played in this run."""
 

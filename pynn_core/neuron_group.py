@@ -7,6 +7,7 @@ handle variables: ``group.v = -70*mV``, ``group.v["i > 5"] = "rand()*mV"``, even
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 import warnings
@@ -19,18 +20,22 @@ import numpy as np
 from pyNN.core import user_stacklevel
 from pyNN.equations import brian, brian_units
 from pyNN.equations.foreign_text import Piece, Text
+from pyNN.equations.userfunctions import UserFunction
 from pyNN.errors import (
     CapabilityError,
     EquationError,
     InvalidDimensionsError,
     InvalidModelError,
     InvalidParameterValueError,
+    InvalidTimeError,
+    MissingPackageError,
     NonExistentParameterError,
     PyNNError,
+    SimulatorError,
     UnitsError,
     nearest,
 )
-from pyNN.operations import NetworkOperation, check_order, check_slot, interval_of, whole_steps
+from pyNN.operations import AtTimes, NetworkOperation, check_order, check_slot, interval_of, whole_steps
 from pyNN.populations import Population, PopulationView, _OnePopulation
 from pyNN.random.streams import derive_key, normals, uniforms
 from pyNN.units import factor, quantity
@@ -38,6 +43,15 @@ from pyNN.units import factor, quantity
 _CHANGES = {"+=": np.add, "-=": np.subtract, "*=": np.multiply, "/=": np.true_divide, "%=": np.mod}
 _TEST_SLOTS = ("before_thresholds", "thresholds", "after_thresholds")
 _CODE_SLOTS = ("resets", "after_resets")
+_SPIKES_KEPT = 100_000
+"""Spikes of a group that is asked which cells fired last; beyond, they are forgotten."""
+_OTHER_OPTIONS: Mapping[str, tuple[Any, ...]] = {"simplify": (True, False)}
+"""Options of methods by name, with what they may be; simplifying changes no result."""
+_ADAPTIVE_OPTIONS: Mapping[str, tuple[Any, ...]] = {
+    "adaptable_timestep": (True,), "use_last_timestep": (False,), "save_failed_steps": (False,),
+    "save_step_count": (False,), "absolute_error": (None,), "absolute_error_per_variable": (None,),
+    "max_steps": (None,),
+}  # fmt: skip
 _OWN = (
     "label",
     "annotations",
@@ -352,23 +366,66 @@ class _Variables(_OnePopulation):
             return np.asarray(values, dtype=bool)
         return evaluator.in_unit(values, exponents, unit)
 
-    def get_states(self, vars: Any = None, units: bool = True) -> dict[str, Any]:
-        """Copies of the values of variables, by name; as quantities, or numbers in PyNN's units."""
-        names = self._group._variable_names() if vars is None else [vars] if isinstance(vars, str) else list(vars)
-        result = {}
-        for name in names:
-            equation = self._group._model.equations.get(name)
-            if vars is None and equation is not None and equation.kind == "subexpression":
-                continue
-            values = self._present(name)
-            result[name] = quantity_of(values, self._unit(name)) if units else values
-        return result
+    def get_states(
+        self, vars: Any = None, units: bool = True, format: str = "dict", subexpressions: bool = False,
+        read_only_variables: bool = False,
+    ) -> Any:
+        """Copies of the values of variables, by name; as quantities, or (`units=False`) numbers in PyNN's units.
 
-    def set_states(self, values: Mapping[str, Any]) -> None:
-        """Assign to several variables."""
-        for name, value in values.items():
+        `vars`: a name or a list of names (None: all, of which subexpressions and i, N, t and dt only if asked for).
+        `format`: "dict", or "pandas" for a DataFrame of one row a cell, which has no units and needs the package.
+        """
+        group = self._group
+        simple = {"i": np.arange(self.size), "N": self.size, "t": self._simulation.t, "dt": self._simulation.dt}
+        if vars is None:
+            equations = group._model.equations
+            names = [
+                n for n in group._variable_names()
+                if subexpressions or n not in equations or equations[n].kind != "subexpression"
+            ] + (list(simple) if read_only_variables else [])
+        else:
+            names = [vars] if isinstance(vars, str) else list(vars)
+        if format not in ("dict", "pandas"):
+            raise InvalidParameterValueError(f"get_states: format must be 'dict' or 'pandas', not {format!r}.")
+        result: dict[str, Any] = {}
+        for name in names:
+            if name in simple and name not in group._units:
+                known = units and name in ("t", "dt")
+                result[name] = quantity_of(simple[name], "ms") if known else simple[name]
+                continue
+            unit = self._unit(name)
+            values = self._present(name)
+            result[name] = quantity_of(values, unit) if units else values
+        if format == "dict":
+            return result
+        if units:
+            raise CapabilityError("get_states(format='pandas') has no units: say units=False.")
+        return _pandas().DataFrame({n: np.broadcast_to(values, (self.size,)) for n, values in result.items()})
+
+    def set_states(self, values: Any, units: bool = True, format: str = "dict") -> None:
+        """Assign to several variables, from a dictionary or (`format="pandas"`) a DataFrame as get_states() gives.
+
+        Nothing is changed if a name is not that of a variable. Numbers without a unit are in PyNN's.
+        """
+        if format not in ("dict", "pandas"):
+            raise InvalidParameterValueError(f"set_states: format must be 'dict' or 'pandas', not {format!r}.")
+        given = {str(n): np.asarray(values[n]) for n in values.columns} if format == "pandas" else dict(values)
+        for name in given:
             self._unit(name)
+        for name, value in given.items():
             self._assign(name, value, None)
+
+    def run_at(
+        self, code: str, times: Any, when: str = "start", order: int = 0, name: str | None = None
+    ) -> NetworkOperation:
+        """Execute statements for all cells at the times given (ms or a quantity), before the states are updated.
+
+        Times are rounded to the grid; InvalidTimeError for one that is there twice. Returns the operation, which
+        ``active = False`` pauses.
+        """
+        return self._schedule_code(
+            code, "run_at", lambda execute, label: AtTimes(execute, times, when, order, name or label)
+        )
 
     def run_regularly(
         self, code: str, dt: Any = None, clock: Any = None, when: str = "start", order: int = 0, name: str | None = None
@@ -377,16 +434,21 @@ class _Variables(_OnePopulation):
 
         Returns the operation, which ``active = False`` pauses.
         """
-        text = Text(code, self.label, "run_regularly")
+        return self._schedule_code(
+            code, "run_regularly",
+            lambda execute, label: NetworkOperation(execute, dt, clock, when, order, name or label),
+        )  # fmt: skip
+
+    def _schedule_code(self, code: str, part: str, make: Any) -> NetworkOperation:
+        """Have statements executed by an operation that `make` gives for a function and a name."""
+        text = Text(code, self.label, part)
         parsed = list(brian.statements(text))
         for variable, _, offset, _ in parsed:
             equation = self._group._model.equations.get(variable)
             if equation is not None and equation.kind == "subexpression":
                 text.fail(f"'{variable}' is a subexpression and cannot be changed.", offset, len(variable))
         count = sum(o.kind == "network operation" for o in self._simulation.schedule.operations)
-        operation = NetworkOperation(
-            lambda: self._execute(parsed), dt, clock, when, order, name or f"{self.label}_run_regularly_{count}"
-        )
+        operation: NetworkOperation = make(lambda: self._execute(parsed), f"{self.label}_{part}_{count}")
         self._execute(parsed, dry=True)
         self._simulation.schedule.add(operation, self._simulation.dt)
         return operation
@@ -426,7 +488,8 @@ class NeuronGroup(Population, _Variables):
     spike; `reset`: statements; `refractory`: a time (ms or a quantity) or text, a time or a condition to stay
     refractory. `events`: further conditions by name. `namespace`: values of names that the model takes from outside;
     without it they are looked up where the group is made. `dt` or `clock`: an own interval of update. `method`: of
-    integration; by default the best that fits, see ``group.celltype.method``. Raises EquationError, with line and
+    integration; by default the best that fits, see ``group.celltype.method``. `method_options`: Brian2's options of
+    methods; those that would change a result are a CapabilityError. Raises EquationError, with line and
     caret, for text that is wrong. Time, refractoriness and delays are PyNN's.
     """
 
@@ -448,7 +511,9 @@ class NeuronGroup(Population, _Variables):
         order: int = 0,
         name: str = "neurongroup*",
         codeobj_class: Any = None,
+        method_options: Mapping[str, Any] | None = None,
     ) -> None:
+        check_method_options(method, method_options)
         simulation = self._script.simulation
         frame = None if namespace is not None else sys._getframe(1)
         label = _label(name, [p.label for p in simulation.populations])
@@ -483,6 +548,8 @@ class NeuronGroup(Population, _Variables):
                 stacklevel=user_stacklevel(),
             )
         cell_type = brian.make_cell_type(parsed, type_name, method, self._interval, simulation.dt)
+        self._watch: Any = None
+        self._last_spikes: tuple[int, Any] = (-1, None)
         # From here on attributes are variables.
         super().__init__(N, cell_type(), label=label)
         self._units = _units(parsed, cell_type)
@@ -499,10 +566,75 @@ class NeuronGroup(Population, _Variables):
     def _variable_names(self) -> list[str]:
         return list(self._units)
 
+    @property
+    def value_names(self) -> list[str]:
+        """Names of the variables."""
+        return [*self._units, *(n for n in super().value_names if n not in self._units)]
+
+    def present_values(self, name: str) -> Any:
+        """Present values of a variable in PyNN's unit, subexpressions and linked variables among them."""
+        return np.asarray(self._present(name), dtype=float) if name in self._units else super().present_values(name)
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer) and not isinstance(index, bool | np.bool_):
             return self._cell(index)
         return Subgroup(self, index)
+
+    @property
+    def spikes(self) -> Any:
+        """Indices of the cells that fired in the last step, those of this MPI rank.
+
+        They are watched from the first time on that they are asked for; InvalidTimeError where that is after a run.
+        """
+        owner = self._owner
+        owner.require_open()
+        if self._watch is None:
+            begun = owner.current_step > 0 and owner.is_built(self._spec)
+            self._watch = owner.start_recording(self.id, "spikes", np.arange(self.size))
+            if begun:
+                raise InvalidTimeError(
+                    f"'{self.label}': which cells fired last is known from now on, since .spikes is asked for the "
+                    "first time. Ask for it once before the run."
+                )
+        if not owner.is_built(self._spec) or owner.current_step == 0:
+            return np.empty(0, dtype=np.int64)
+        found: Any = owner.collect(self._watch)
+        last = np.sort(np.asarray(found.cells)[np.asarray(found.steps) == owner.current_step])
+        if len(found.steps) > _SPIKES_KEPT:
+            owner.clear_recording(self._watch)
+            self._last_spikes = owner.current_step, last
+        elif not last.size and self._last_spikes[0] == owner.current_step:
+            last = self._last_spikes[1]
+        return last.astype(np.int64)
+
+    def before_run(self, run_namespace: Mapping[str, Any] | None = None) -> None:
+        """Check that all is there for a run, without one; with `run_namespace` other values of names from outside.
+
+        Equations were checked when the group was made. Raises UnlinkedVariableError for a linked variable that nothing
+        was assigned to, SimulatorError for a variable that is not a number, CapabilityError for other values after a
+        run, and UnknownVariableError for names that the model does not take from outside.
+        """
+        self._owner.require_open()
+        if run_namespace:
+            _check_namespace(run_namespace)
+            unknown = [n for n in run_namespace if n not in self._model.namespace]
+            if unknown:
+                raise UnknownVariableError(
+                    f"'{self.label}' takes no '{unknown[0]}' from outside.{nearest(unknown[0], self._model.namespace)} "
+                    f"It takes: {', '.join(self._model.namespace) or 'nothing'}."
+                )
+            outside = {n: v for n, v in self._model.namespace.items() if n not in run_namespace}
+            before, self.namespace = self.namespace, {**self.namespace, **run_namespace}
+            try:
+                self._replace_model(brian.without(self._model, namespace=outside))
+            except PyNNError:
+                self.namespace = before
+                raise
+        for name in self._variable_names():
+            values = np.asarray(self._present(name), dtype=float)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if bad.size and name != "lastspike":
+                raise SimulatorError(f"'{name}' of cell {bad[0]} of {self.label} is {values[bad[0]]} before the run.")
 
     # --- introspection ---------------------------------------------------------------------------------------
 
@@ -655,6 +787,18 @@ class NeuronGroup(Population, _Variables):
         operation = NetworkOperation(copy, None, None, "before_start", self.order, f"{self.label}.{name} (linked)")
         self._owner.schedule.add(operation, self._owner.dt)
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<div><b>{escape(self.label)}</b>, {self.size} cells</div>{self._shown_type()}"
+
+    def _shown_type(self) -> str:
+        described: str = getattr(self.celltype, "_repr_html_")()  # noqa: B009  # as notebooks find it
+        return described
+
+    def _repr_latex_(self) -> str:
+        return self.user_equations._repr_latex_()
+
     def __repr__(self) -> str:
         return f"NeuronGroup({self.size}, {self._type_name}, label={self.label!r})"
 
@@ -684,6 +828,15 @@ def _units(model: brian.Model, cell_type: Any) -> dict[str, str]:
     return units
 
 
+def _pandas() -> Any:
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"format='pandas' needs the package pandas, which cannot be imported ({error}): pip install pandas"
+        ) from error
+
+
 def _label(name: str, used: Iterable[str]) -> str:
     if not isinstance(name, str):
         raise InvalidParameterValueError(f"NeuronGroup: name must be text, not {name!r}.")
@@ -696,6 +849,23 @@ def _label(name: str, used: Iterable[str]) -> str:
     while (base if not number else f"{base}_{number}") in taken:
         number += 1
     return base if not number else f"{base}_{number}"
+
+
+def check_method_options(method: Any, options: Mapping[str, Any] | None) -> None:
+    """Accept options that hold here anyway; KeyError for unknown ones, CapabilityError for what is done otherwise."""
+    adaptive = isinstance(method, str) and (method.startswith("gsl") or method == "rk45")
+    possible = _ADAPTIVE_OPTIONS if adaptive else _OTHER_OPTIONS
+    for name, value in (options or {}).items():
+        if name not in possible:
+            raise UnknownVariableError(
+                f"method_options: '{name}' is no option of method {method!r}.{nearest(str(name), possible)} Options: "
+                f"{', '.join(possible)}."
+            )
+        if value not in possible[name]:
+            raise CapabilityError(
+                f"method_options: {name}={value!r} is not available; {possible[name][0]!r} is what is done. Adaptive "
+                "steps keep errors relative to each variable and its change; see docs/equations.md."
+            )
 
 
 def _check_namespace(namespace: Any) -> None:
@@ -857,6 +1027,9 @@ class _Evaluator:
 
     def _call(self, node: ast.Call) -> tuple[Any, Exponents]:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        own = self.cells._group.namespace.get(name)
+        if isinstance(own, UserFunction):
+            return self._own_function(own, node)
         if name not in brian.FUNCTIONS:
             self.piece.fail(f"'{name}' is not a function here.{nearest(name, brian.FUNCTIONS)}", node)
         if len(node.args) != brian.FUNCTIONS[name]:
@@ -887,6 +1060,19 @@ class _Evaluator:
             small = np.abs(x) < 1e-5
             return np.where(small, 1.0 + x / 2.0, np.expm1(x) / np.where(small, 1.0, x)), _PLAIN
         return getattr(np, name)(values[0]), _PLAIN
+
+    def _own_function(self, function: UserFunction, node: ast.Call) -> tuple[Any, Exponents]:
+        if len(node.args) != len(function.arguments):
+            self.piece.fail(f"{function.name} takes {len(function.arguments)} argument(s).", node)
+        numbers = []
+        for argument, unit in zip(node.args, function.units.values(), strict=True):
+            value, exponents = self.visit(argument)
+            wanted, size = _si(unit)
+            if exponents != wanted and np.any(value):
+                self.piece.fail(f"this argument of {function.name} must be in {unit or 'no unit'}.", argument)
+            numbers.append(np.asarray(value, dtype=float) / size)
+        exponents, size = _si(function.returns)
+        return np.asarray(function(*numbers)) * size, exponents
 
     def _random(self, name: str, values: list[Any]) -> Any:
         simulation = self.cells._group._owner

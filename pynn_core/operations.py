@@ -183,6 +183,39 @@ class Every(NetworkOperation):
             self.function(number)
 
 
+class AtTimes(NetworkOperation):
+    """A function that is called once at each of some times (ms), rounded to the grid; it takes no argument, or t."""
+
+    def __init__(
+        self, function: Callable[..., Any], times: Any, when: str = "start", order: int = 0, name: str | None = None
+    ) -> None:
+        super().__init__(function, None, None, when, order, name)
+        what = f"times of '{self.name}'"
+        dimension = getattr(times, "dimensionality", None)
+        scale = 1.0 if dimension is None else factor(str(dimension.string), "ms")
+        given = getattr(times, "magnitude", times)
+        values = [_time(value, what) for value in (given if hasattr(given, "__len__") else [given])]
+        self.times = sorted(scale * value for value in values)
+        if not all(0.0 <= t < float("inf") for t in self.times):
+            raise InvalidTimeError(f"The {what} must be finite and not negative: {times!r}.")
+
+    def prepare(self, dt: float) -> None:
+        self.every_steps = 1
+        self._steps = [round(t / dt) for t in self.times]
+        twice = [k for k, following in zip(self._steps, self._steps[1:], strict=False) if k == following]
+        if twice:
+            raise InvalidTimeError(
+                f"The times of '{self.name}' have {twice[0] * dt:g} ms twice, on the grid of {dt:g} ms."
+            )
+
+    def begin(self, step: int) -> None:
+        self.next_step = next((k for k in self._steps if k >= step), sys.maxsize)
+
+    def call(self, step: int, t: float) -> None:
+        super().call(step, t)
+        self.begin(step + 1)
+
+
 def _time(value: Any, what: str) -> float:
     dimension = getattr(value, "dimensionality", None)
     if dimension is not None:

@@ -51,7 +51,7 @@ from pyNN.recording import AssemblyPart, Recorder, assembly_block, write_block
 from pyNN.recording.recorder import refuse_locations
 from pyNN.recording.stream_layout import is_streamed
 from pyNN.space import BaseStructure, Grid2D, Grid3D, Line
-from pyNN.specs import FloatArray, IntArray, PopulationSpec
+from pyNN.specs import FloatArray, IntArray, PopulationSpec, Ragged
 from pyNN.spike_sources import check_source, lost_times
 
 if TYPE_CHECKING:
@@ -748,6 +748,24 @@ class Population(_OnePopulation):
         session = self._owner.session_to_change
         if session is not None and len(indices):
             session.write_cells(self._spec.id, name, np.asarray(indices, dtype=np.int64), value)
+
+    @property
+    def value_names(self) -> list[str]:
+        """Names of the parameters and variables that the cells have one number each of."""
+        definition = self.definition
+        numbers = [n for n in definition.parameters if not isinstance(self._spec.parameters.get(n), Ragged)]
+        return [*numbers, *(n for n in definition.states if n not in definition.parameters)]
+
+    def present_values(self, name: str) -> FloatArray:
+        """Present values of a parameter or variable in PyNN's unit, shape (size,); collective for variables."""
+        spec, owner = self._spec, self._owner
+        if name in self.definition.parameters:
+            values: Any = spec.parameters[name]
+        elif owner.built_session is not None:
+            values = owner.read_cells(spec, name)
+        else:
+            values = spec.initial_values.get(name, self.definition.states[name].initial)
+        return np.array(np.broadcast_to(np.asarray(values, dtype=float), (self.size,)))
 
     # --- links ---------------------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
 from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
 from pyNN.standardmodels.synapses import StaticSynapse
+from pyNN.synapse_views import Selecting
 from pyNN.utility.progress import build_progress
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Connection:
         return f"Connection({self.presynaptic_index} -> {self.postsynaptic_index}, weight={self.weight:g})"
 
 
-class Projection:
+class Projection(Selecting):
     """Connections from the cells of one group to those of another.
 
     `connector` says who connects to whom, `synapse_type` how strong, how late and by which rule of plasticity (default:
@@ -245,9 +246,10 @@ class Projection:
                         f"({population.definition.name}) have none."
                     )
 
-    def _request(self) -> ConnectionRequest:
+    def _request(self, connector: Connector | None = None) -> ConnectionRequest:
         simulation = self._owner
         return ConnectionRequest(
+            cell_values=self._cell_values(connector.cell_variables if connector is not None else ()),
             pre_ids=self.pre.ids,
             post_ids=self.post.ids,
             seed=simulation.settings.rng_seed,
@@ -272,7 +274,7 @@ class Projection:
 
     def connect_with(self, connector: Connector) -> Connections:
         """What a connector would connect here, as columns; the projection itself stays as it is."""
-        return connector.make(self._request())
+        return connector.make(self._request(connector))
 
     def _positions(self) -> tuple[FloatArray, FloatArray]:
         if self._distance_cache is None:
@@ -309,7 +311,7 @@ class Projection:
         comm = self._owner.comm
         space = self.synapse_type.parameter_space
         with build_progress(100.0, f"connecting {self.label}", "%", self._owner.comm.rank == 0) as progress:
-            request = self._request()
+            request = self._request(self.connector)
             request.progress = lambda fraction: progress(100.0 * fraction)
             with together(comm, f"connections of {self.label}"):
                 if procedural:
@@ -511,7 +513,14 @@ class Projection:
         return True
 
     def __getitem__(self, index: Any) -> Any:
-        """One connection, or a list of them for a slice; ordered by post, then pre."""
+        """One connection, or a list of them for a slice; ordered by post, then pre.
+
+        A pair (pre, post) of indices, slices or lists, or a condition as text, gives a view of connections as `where`.
+        """
+        if isinstance(index, str):
+            return self.where(index)
+        if isinstance(index, tuple):
+            return self.between(index)
         if isinstance(index, slice):
             return [Connection(self, k) for k in range(*index.indices(len(self)))]
         k = operator.index(index)
@@ -663,23 +672,27 @@ class Projection:
             self._pairs.locate()
         with together(self._owner.comm, f"new values of {self.label}"):
             changes = {name: self._lower(name, value, draw) for name, value in attributes.items()}
-            if "w_min" in changes or "w_max" in changes:
-                bounds = {name: changes[name] if name in changes else self._column(name) for name in ("w_min", "w_max")}
-                check_bounds(bounds, self._receptors()[self._spec.receptor], self.label)
+            self._check_bounds(changes)
         for name, value in changes.items():
             self._store(name, value)
         if "delay" in changes and self._spec.table is not None:
             self._survey(self._spec.table, self._spec.table.columns["weight"])
             self._spec.limits = self._limits
 
-    def _lower(self, name: str, value: Any, draw: int) -> Any:
-        settings = self._owner.settings
+    def _check_bounds(self, changes: Mapping[str, Any]) -> None:
+        if "w_min" in changes or "w_max" in changes:
+            bounds = {name: changes[name] if name in changes else self._column(name) for name in ("w_min", "w_max")}
+            check_bounds(bounds, self._receptors()[self._spec.receptor], self.label)
+
+    def _lower(self, name: str, value: Any, draw: int, of: Pairs | None = None) -> Any:
+        """What the simulator gets for a value of all connections, or those `of` a selection."""
+        settings, pairs = self._owner.settings, self._pairs if of is None else of
         if name == "delay":
             return lower_delays(
-                value, self._pairs, self._key(name, draw), settings.dt, settings.min_delay_steps,
+                value, pairs, self._key(name, draw), settings.dt, settings.min_delay_steps,
                 settings.max_delay_steps, self.label,
             )
-        lowered = lower_synaptic(name, value, self._pairs, self._key(name, draw))
+        lowered = lower_synaptic(name, value, pairs, self._key(name, draw))
         self._check_range(name, lowered)
         if name == "weight":
             receptor = self._receptors().get(self._spec.receptor, _ANY_SIGN)
@@ -709,18 +722,38 @@ class Projection:
 
     def _set_one(self, index: int, name: str, value: float) -> None:
         check_parameter_names([name], self.synapse_type)
-        column = np.array(self._column(name), dtype=float)
-        column[index] = value
-        if not self.is_shared:
-            self.set(**{name: column})
-            return
-        # Other ranks have other connections, so this is no common operation.
-        pairs = self._pairs
-        self._pairs = self._pairs_of(pairs.pre, pairs.post)
-        try:
-            self._store(name, self._lower(name, column, 0))
-        finally:
-            self._pairs = pairs
+        self._set_some(np.array([index]), {name: value})
+
+    def _set_some(self, chosen: IntArray, attributes: Mapping[str, Any]) -> None:
+        """Set attributes or variables of the connections `chosen` (numbers); under MPI a matter of this rank alone."""
+        self._owner.require_open()
+        definition = self.synapse_type.definition
+        states = {n: v for n, v in attributes.items() if n in definition.states and n not in definition.parameters}
+        attributes = {n: v for n, v in attributes.items() if n not in states}
+        check_parameter_names(attributes, self.synapse_type)
+        check_state_names(list(states), definition.name, definition)
+        draw = self._owner.next_draw() if not self.is_shared else 0
+        some = Pairs(self._pairs.pre[chosen], self._pairs.post[chosen], self.shape, self._distances, self)
+        changes = {}
+        for name, value in attributes.items():
+            if name == "delay":
+                column = np.rint(np.broadcast_to(self._column(name), (self._pairs.size,)) / self._owner.dt)
+                column = column.astype(np.int32)
+            else:
+                column = np.array(np.broadcast_to(self._column(name), (self._pairs.size,)), dtype=float)
+            column[chosen] = self._lower(name, value, draw, some)
+            changes[name] = column
+        for name, value in states.items():
+            column = np.array(self._column(name), dtype=float)
+            column[chosen] = lower_synaptic(name, value, some, self._key(name, draw))
+            states[name] = column
+        self._check_bounds(changes)
+        self._store_states(states)
+        for name, column in changes.items():
+            self._store(name, column)
+        if "delay" in changes and self._spec.table is not None and not self.is_shared:
+            self._survey(self._spec.table, self._spec.table.columns["weight"])
+            self._spec.limits = self._limits
 
     def initialize(self, **initial_values: Any) -> None:
         """Set the values that state variables of the synapses have at t = 0; after a run, also their present values.
@@ -749,6 +782,9 @@ class Projection:
                     f"{self.label}."
                 )
             changes[state] = whole - value
+        self._store_states(changes)
+
+    def _store_states(self, changes: Mapping[str, Any]) -> None:
         session = self._owner.session_to_change
         for name, value in changes.items():
             if session is not None:

@@ -2,7 +2,7 @@
 
 Regular spiking, bursting and fast spiking differ in four parameters. A step of 1 nA lasts from 20 to 120 ms.
 
-    python adex.py reference
+    python adex.py reference --figure adex.png
 
 Spike times (ms) of Brian2 2.9 for the same text (rk4, dt = 1 us):
     regular   31.728  45.248  61.003  79.517 101.322
@@ -17,7 +17,10 @@ import numpy as np
 from pyNN.equations.brian_units import ms, mV, nA, nS, pF
 from pyNN.utility import get_simulator
 
-sim, options = get_simulator(("--timestep", "in ms", {"type": float, "default": 0.01}))
+sim, options = get_simulator(
+    ("--timestep", "in ms", {"type": float, "default": 0.01}),
+    ("--figure", "file for a figure of the three potentials", {"default": None}),
+)
 
 C, gL, EL, VT, DeltaT = 281 * pF, 30 * nS, -70.6 * mV, -50.4 * mV, 2 * mV
 Vcut = VT + 5 * DeltaT
@@ -49,6 +52,8 @@ for name in ("tauw", "a", "b", "Vr"):
     for k, parameters in enumerate(regimes.values()):
         getattr(cells, name)[k] = parameters[name]
 cells.record("spikes")
+if options.figure:
+    cells.record("vm", sampling_interval=0.1)
 
 for current, duration in ((0 * nA, 20.0), (1 * nA, 100.0), (0 * nA, 20.0)):
     cells.I = current
@@ -60,4 +65,22 @@ spikes = {
 }
 for name, times in spikes.items():
     print(f"  {name:<9}", " ".join(f"{t:7.2f}" for t in times), "ms")
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    potentials = cells.get_data("vm").segments[0].analogsignals[0]
+    times = np.asarray(potentials.times.rescale("ms"))
+    Figure(
+        *(
+            Panel(
+                DataTable(times, potentials.magnitude[:, k]), ylabel=f"{name} (mV)", xticks=k == 2,
+                xlabel="time (ms)" if k == 2 else " ", line_properties=[{"linestyle": "-", "marker": ""}],
+            )
+            for k, name in enumerate(regimes)
+        ),
+        title="Brette and Gerstner 2005: three regimes of one cell",
+        annotations=f"simulated with {options.simulator}",
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

@@ -1,6 +1,6 @@
 """Firing rate of a Hodgkin-Huxley cell as a function of injected current, for 100 currents at once.
 
-    python hodgkin_huxley_curve.py reference
+    python hodgkin_huxley_curve.py reference --figure curve.png
 
 Brian2 2.9 for the same text (exponential Euler, 2 s, every 10th cell from 0 to 0.63 nA):
     dt = 0.1 ms    0  35  74 ...   see `brian_counts` below
@@ -16,6 +16,7 @@ from pyNN.utility import get_simulator
 sim, options = get_simulator(
     ("--timestep", "in ms", {"type": float, "default": 0.1}),
     ("--duration", "in ms", {"type": float, "default": 2000.0}),
+    ("--figure", "file for a figure of the curve", {"default": None}),
 )
 
 area = 20000 * umetre**2
@@ -49,4 +50,18 @@ currents = group.I_
 rates = np.array(list(group.get_spike_counts().values())) / (options.duration / 1000.0)
 for k in range(0, num_neurons, 10):
     print(f"  {currents[k]:5.3f} nA  {rates[k]:6.1f} Hz")
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    Figure(
+        Panel(
+            DataTable(currents, rates), xlabel="injected current (nA)", ylabel="spikes/s", xticks=True,
+            line_properties=[{"marker": ".", "markersize": 4}],
+        ),
+        title="A Hodgkin-Huxley cell: rate and current",
+        annotations=f"simulated with {options.simulator}",
+        size=(6.5, 3.8),
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

@@ -1,6 +1,6 @@
 """Izhikevich's network of 1000 cells, from ANNarchy's notation: 800 excitatory, 200 inhibitory, all to all.
 
-    python izhikevich_2003.py reference
+    python izhikevich_2003.py reference --figure izhikevich.png
 
 ANNarchy 5.0.4 with the same text, 1 s, three draws of the random numbers: excitatory cells 8.6 to 9.2 Hz,
 inhibitory cells 9.3 to 10.3 Hz.
@@ -17,6 +17,7 @@ from pyNN.utility import get_simulator
 sim, options = get_simulator(
     ("--seed", "of all random numbers", {"type": int, "default": 1}),
     ("--duration", "in ms", {"type": float, "default": 1000.0}),
+    ("--figure", "file for a figure of the spikes", {"default": None}),
 )
 
 Izhikevich = Neuron(
@@ -60,4 +61,22 @@ sim.run(options.duration)
 
 rates = {p.label: p.mean_spike_count() / (options.duration / 1000.0) for p in (exc, inh)}
 print(", ".join(f"{name} {rate:.2f} Hz" for name, rate in rates.items()))
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    trains = everyone.get_data("spikes").segments[0].spiketrains
+    every = np.concatenate([np.asarray(train.magnitude) for train in trains])
+    bins = np.arange(0.0, options.duration + 2.5, 5.0)
+    rate = np.histogram(every, bins)[0] / (len(trains) * 0.005)
+    Figure(
+        Panel(trains, ylabel="cell", xlabel=" ", xlim=(0.0, options.duration), markersize=1),
+        Panel(
+            DataTable(bins[:-1] + 2.5, rate), xlabel="time (ms)", ylabel="spikes/s", xlim=(0.0, options.duration),
+            xticks=True, line_properties=[{"linestyle": "-", "marker": ""}],
+        ),
+        title="Izhikevich 2003: 800 excitatory and 200 inhibitory cells",
+        annotations=f"simulated with {options.simulator}",
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

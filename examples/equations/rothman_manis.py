@@ -2,7 +2,7 @@
 
 A step of current, which begins at 50 ms, makes type I cells fire regularly, type II cells once.
 
-    python rothman_manis.py reference
+    python rothman_manis.py reference --figure nucleus.png
 
 Spikes from 50 to 150 ms of Brian2 2.9 for the same text (exponential Euler, dt = 5 us): type1c 15, type1t 5, type12 14,
 type21 3, type2 1, type2o 1; resting potentials -64.724, -64.826, -64.719, -64.668, -64.340, -62.929 mV.
@@ -15,7 +15,10 @@ import numpy as np
 from pyNN.equations.brian_units import mV, nS, pA, pF
 from pyNN.utility import get_simulator
 
-sim, options = get_simulator(("--timestep", "in ms", {"type": float, "default": 0.025}))
+sim, options = get_simulator(
+    ("--timestep", "in ms", {"type": float, "default": 0.025}),
+    ("--figure", "file for a figure of the six potentials", {"default": None}),
+)
 
 C, Eh, EK, El, ENa = 12 * pF, -43 * mV, -70 * mV, -65 * mV, 50 * mV
 nf, zss, frac = 0.85, 0.5, 0.0
@@ -102,6 +105,8 @@ cells.v = El
 for k, name in enumerate(names):
     setattr(cells, name, np.array([row[k] for row in cell_types.values()]) * nS)
 cells.record("spikes")
+if options.figure:
+    cells.record("v", sampling_interval=0.1)
 sim.run(50.0)
 rest = dict(zip(cell_types, cells.v_, strict=True))
 cells.I = np.array([row[-1] for row in cell_types.values()]) * pA
@@ -115,4 +120,24 @@ for name, times in spikes.items():
     print(
         f"  {name:<7} rest {rest[name]:8.3f} mV, {len(times):2d} spikes from {times[0] if len(times) else np.nan:6.2f} ms on"
     )
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    potentials = cells.get_data("v").segments[0].analogsignals[0]
+    times = np.asarray(potentials.times.rescale("ms"))
+    last = len(cell_types) - 1
+    Figure(
+        *(
+            Panel(
+                DataTable(times, potentials.magnitude[:, k]), ylabel=f"{name} (mV)", xlim=(40.0, 150.0), xticks=k == last,
+                xlabel="time (ms)" if k == last else " ", line_properties=[{"linestyle": "-", "marker": ""}],
+            )
+            for k, name in enumerate(cell_types)
+        ),
+        title="Rothman and Manis 2003: six types of cells of the cochlear nucleus",
+        annotations=f"simulated with {options.simulator}",
+        size=(6.5, 9.0),
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

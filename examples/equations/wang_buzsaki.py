@@ -1,6 +1,6 @@
 """Fast-spiking interneuron of the hippocampus: about 10 ms between spikes at a drive of 2 uA/cm2.
 
-    python wang_buzsaki.py reference
+    python wang_buzsaki.py reference --figure interneuron.png
 
 Brian2 2.9 for the same text (exponential Euler, dt = 0.01 ms): first crossing of 0 mV at 8.92 ms, intervals of 10.12 ms.
 
@@ -12,7 +12,10 @@ import numpy as np
 from pyNN.equations.brian_units import msiemens, mV, uA, uF
 from pyNN.utility import get_simulator
 
-sim, options = get_simulator(("--timestep", "in ms", {"type": float, "default": 0.01}))
+sim, options = get_simulator(
+    ("--timestep", "in ms", {"type": float, "default": 0.01}),
+    ("--figure", "file for a figure of the potential", {"default": None}),
+)
 
 # Of one square centimetre of membrane.
 Cm, Iapp = 1 * uF, 2 * uA
@@ -47,4 +50,18 @@ segment = cell.get_data().segments[0]
 spikes = np.asarray(segment.spiketrains[0].magnitude)
 v = segment.filter(name="v")[0].magnitude[:, 0]
 print(f"  first spike at {spikes[0]:.2f} ms, intervals of {np.diff(spikes).mean():.2f} ms")
+
+if options.figure:
+    from pyNN.utility.plotting import DataTable, Figure, Panel
+
+    Figure(
+        Panel(
+            DataTable(options.timestep * np.arange(len(v)), v), xlabel="time (ms)", ylabel="membrane potential (mV)",
+            xticks=True, line_properties=[{"linestyle": "-", "marker": ""}],
+        ),
+        title="Wang and Buzsaki 1996: a fast-spiking interneuron",
+        annotations=f"simulated with {options.simulator}",
+        size=(6.5, 3.8),
+    ).save(options.figure)  # fmt: skip
+    print(f"  figure written to {options.figure}")
 sim.end()

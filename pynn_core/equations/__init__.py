@@ -8,6 +8,7 @@
     methods     Runge-Kutta tableaux
     program     what an update consists of
     refinement  one step of the nonlinear states, repeated in sub-steps where it is not precise enough
+    explicit    Runge-Kutta methods of a user's own
     fixed       one step of fixed length, perhaps with noise
     lockstep    adaptive sub-steps that many cells take side by side
     functions   what the expressions of kernels call
@@ -17,6 +18,7 @@
     store       analyses and modules on disk
     celltype    cell types of scripts
     synapsetype synapse types of scripts
+    userfunctions  Python functions in models
     report      which method a variable has, and why
     rendering   models as text, LaTeX and HTML
 
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from pyNN.equations.annarchy_synapse import Synapse as Synapse
     from pyNN.equations.celltype import CellType as CellType
     from pyNN.equations.celltype import timed_array as TimedArray  # noqa: F401
+    from pyNN.equations.explicit import explicit_method as explicit_method
     from pyNN.equations.synapsetype import SynapseType as SynapseType
+    from pyNN.equations.userfunctions import function as function
     from pyNN.models import Event as Event
     from pyNN.models import Parameter as Parameter
     from pyNN.models import Receptor as Receptor
@@ -44,6 +48,8 @@ _NAMES = {
     "Synapse": ("pyNN.equations.annarchy_synapse", "Synapse"),
     "SynapseType": ("pyNN.equations.synapsetype", "SynapseType"),
     "TimedArray": ("pyNN.equations.celltype", "timed_array"),
+    "explicit_method": ("pyNN.equations.explicit", "explicit_method"),
+    "function": ("pyNN.equations.userfunctions", "function"),
     "Event": ("pyNN.models", "Event"),
     "Parameter": ("pyNN.models", "Parameter"),
     "Receptor": ("pyNN.models", "Receptor"),

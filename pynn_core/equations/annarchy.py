@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pyNN.equations.explicit import is_explicit
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
+from pyNN.equations.userfunctions import added_functions, get_constant, list_constants, text_of
 from pyNN.errors import CapabilityError, InvalidModelError, InvalidParameterValueError, nearest
 
 METHODS = {
@@ -74,7 +76,7 @@ def Neuron(
     reset: str | None = None,
     axon_reset: str | None = None,
     refractory: Any = None,
-    functions: str | None = None,
+    functions: Any = None,
     name: str = "",
     description: str = "",
     extra_values: Mapping[str, Any] | None = None,
@@ -106,7 +108,7 @@ class _Reader:
         self.name = re.sub(r"\W", "_", name) or "Neuron"
         self.description = description
         self.constants = {**constants}
-        if method != "auto" and method not in METHODS:
+        if method != "auto" and method not in METHODS and not is_explicit(str(method)):
             raise InvalidModelError(
                 f"{self.name}: method={method!r} is not known.{nearest(method, METHODS)} Methods: auto, "
                 f"{', '.join(METHODS)}."
@@ -118,7 +120,12 @@ class _Reader:
             if given is not None and needs is None:
                 condition = "axon_spike" if what == "axon_reset" else "spike"
                 raise InvalidModelError(f"{self.name}: {what}= needs {condition}=, the condition for it to happen.")
-        self.functions, self.function_names = _functions(functions, self.name)
+        self.functions, self.function_names = read_functions(functions, self.name)
+        added = {n: line for n, line in added_functions().items() if n not in self.function_names}
+        self.functions = "\n".join([*added.values(), self.functions]).strip()
+        self.function_names = [*added, *self.function_names]
+        common = {n: float(get_constant(n)) for n in list_constants() if n not in self.constants}
+        self.constants = {**common, **self.constants}
         self.shared: set[str] = set()
         self.defaults = self._parameters(parameters, extra)
         if not isinstance(equations, str):
@@ -132,6 +139,9 @@ class _Reader:
         self.used: dict[str, None] = {}
         self.heads = _heads(self.text, self.further)
         self.variables = list(dict.fromkeys(name for name, *_ in self.heads))
+        # What the model defines itself comes before constants of all models.
+        hidden = [n for n in common if n in self.defaults or n in self.variables]
+        self.constants = {n: value for n, value in self.constants.items() if n not in hidden}
 
     # --- parameters ------------------------------------------------------------------------------------------
 
@@ -741,11 +751,11 @@ def _check_name(text: Text, name: str, offset: int) -> None:
         text.fail(f"'{name}' {reason}; choose another name.", offset, max(len(name), 1))
 
 
-def _functions(given: str | None, model: str) -> tuple[str, list[str]]:
+def read_functions(given: Any, model: str) -> tuple[str, list[str]]:
     """Text of one-line functions without their type declarations, and their names."""
     if given is None:
         return "", []
-    text = Text(given, model, "functions")
+    text = Text(text_of(given, model), model, "functions")
     lines, names = [], []
     for begin, end in _pieces_of_functions(text.code):
         head = re.compile(rf"\s*({NAME})\s*\(([^()]*)\)\s*=").match(text.code, begin, end)

@@ -14,15 +14,20 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pyNN.core import user_stacklevel
 from pyNN.equations import brian_units, language
+from pyNN.equations.explicit import is_explicit
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
-from pyNN.errors import InvalidModelError, InvalidParameterValueError, nearest
+from pyNN.equations.userfunctions import UserFunction
+from pyNN.errors import AmbiguousNameWarning, InvalidModelError, InvalidParameterValueError, nearest
+from pyNN.units import quantity
 
 FLAGS = {
     "differential equation": ("unless refractory",),
@@ -178,10 +183,21 @@ class Equations(Mapping[str, SingleEquation]):
     def __repr__(self) -> str:
         return f"Equations({self._source!r})"
 
+    def _repr_latex_(self) -> str:
+        from pyNN.equations.rendering import latex_of_equation
+
+        rows = [
+            latex_of_equation(
+                name, e.kind == "differential equation", None if e.expression is None else e.expression.tree, e.unit
+            )
+            for name, e in self._equations.items()
+        ]
+        return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<pre>{escape(self._source)}</pre>"
+        return f"<div>{escape(self._repr_latex_())}<pre>{escape(self._source)}</pre></div>"
 
 
 def _substituted(source: str, replacements: Mapping[str, Any], constants: dict[str, Any]) -> str:
@@ -456,8 +472,11 @@ class Translator:
         self.dt = None if dt is None else f"({dt!r}*ms)"
         self.constants: dict[str, tuple[float, str]] = {}
         self.tables: dict[str, Any] = {}
+        self.functions: dict[str, UserFunction] = {}
         for name, given in model.namespace.items():
-            if _is_table(given):
+            if isinstance(given, UserFunction):
+                self.functions[name] = given
+            elif _is_table(given):
                 self.tables[name] = given
             else:
                 number, unit = brian_units.split(given)
@@ -512,13 +531,17 @@ class Translator:
     def _check_call(self, piece: Piece, name: str, call: ast.Call) -> None:
         if name in self.tables:
             return
+        if name in self.functions:
+            wanted = self.functions[name].arguments
+            if len(call.args) != len(wanted):
+                piece.fail(f"{name} takes {len(wanted)} argument(s) ({', '.join(wanted)}).", call)
+            return
         if name not in FUNCTIONS:
             given = self.model.namespace.get(name)
             kind = "" if given is None else f" ({type(given).__name__})"
             piece.fail(
-                f"'{name}'{kind} is not a function here.{nearest(name, FUNCTIONS)} A Python function cannot be "
-                "called in "
-                "a model; write it as a subexpression, or its values as a TimedArray.",
+                f"'{name}'{kind} is not a function here.{nearest(name, FUNCTIONS)} A Python function "
+                "becomes one by @sim.function; there are subexpressions and TimedArrays, too.",
                 call,
             )
         if len(call.args) != FUNCTIONS[name]:
@@ -745,6 +768,7 @@ def resolve(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str
 
     Numbers and quantities count, and TimedArrays. EquationError, at the place in the text, for a name that is nowhere.
     """
+    _warn_where_two_fit(model, namespace, frame_names or {})
     for name, (piece, node) in outside_names(model).items():
         if name in model.namespace:
             continue
@@ -761,10 +785,54 @@ def resolve(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str
             piece.fail(f"'{name}' is not known here.{nearest(name, known)} Outside values come from {where}.", node)
 
 
+def _warn_where_two_fit(model: Model, namespace: Mapping[str, Any], frame_names: Mapping[str, Any]) -> None:
+    """A warning for each name of the text that has two meanings, which says what was taken."""
+    used = {name for piece in _pieces(model) for name, _ in piece.names()}
+    for name in sorted(used - model.namespace.keys()):
+        own = "a variable of the model" if name in model.equations else ""
+        if not own and name in namespace:
+            own = "a name that every model has" if name in GIVEN else "a constant" if name in CONSTANTS else ""
+            own = own or ("a unit" if brian_units.meaning(name) is not None else "")
+        given = namespace.get(name, frame_names.get(name))
+        if not own or not _counts(given) or (name not in namespace and isinstance(given, bool)):
+            continue
+        if own == "a unit" and _is_that_unit(given, name):
+            continue
+        where = "namespace=" if name in namespace else "a variable of the script"
+        warnings.warn(
+            f"{model.text.model}: '{name}' is {own}, and also {where} ({given!r}). The former is taken; choose another "
+            "name where the latter is meant.",
+            AmbiguousNameWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+
+def _is_that_unit(given: Any, name: str) -> bool:
+    """Whether a value is the unit itself, as a script imports it."""
+    if not brian_units.is_quantity(given):
+        return False
+    (number, unit), meant = brian_units.split(given), brian_units.meaning(name)
+    found = quantity(unit).simplified
+    return meant is not None and bool(np.isclose(float(number) * float(found.magnitude), meant[1], rtol=1e-12))
+
+
+def _pieces(model: Model) -> Iterator[Piece]:
+    """All expressions of a model."""
+    for equation in model.equations.values():
+        if equation.expression is not None:
+            yield equation.expression
+    for piece in (model.threshold, *model.events.values(), model.refractory):
+        if isinstance(piece, Piece):
+            yield piece
+    for text in (model.reset, *model.codes.values()):
+        for _, _, _, piece in statements(text) if text is not None else ():
+            yield piece
+
+
 def _counts(given: Any) -> bool:
     if given is None or isinstance(given, bool | str):
         return isinstance(given, bool)
-    if _is_table(given) or brian_units.is_quantity(given):
+    if _is_table(given) or brian_units.is_quantity(given) or isinstance(given, UserFunction):
         return True
     return isinstance(given, int | float | np.number) or (isinstance(given, np.ndarray) and given.ndim == 0)
 
@@ -774,8 +842,15 @@ def _usable(given: Any, name: str, piece: Piece, node: ast.AST, strict: bool) ->
         if not isinstance(node, ast.Call):
             piece.fail(f"'{name}' is a TimedArray, a function of time; write {name}(t).", node)
         return given
-    if callable(given) and not brian_units.is_quantity(given):
+    if isinstance(given, UserFunction):
+        if not isinstance(node, ast.Call):
+            piece.fail(f"'{name}' is a function; write {name}({', '.join(given.arguments)}).", node)
         return given
+    if callable(given) and not brian_units.is_quantity(given):
+        piece.fail(
+            f"'{name}' is {given!r}. A Python function becomes one that models can call by @sim.function; there are "
+            "subexpressions and TimedArrays, too.", node,
+        )  # fmt: skip
     number, _ = brian_units.split(given)
     try:
         array = np.asarray(number, dtype=float)
@@ -816,6 +891,7 @@ def make_cell_type(
         },
         "receptors": receptors(model),
         "method": method_name(method),
+        "functions": "\n".join(_under_name(f, n) for n, f in translator.functions.items()),
         "tables": translator.tables,
         "update_interval": update_interval,
     }
@@ -853,15 +929,21 @@ def method_name(method: Any) -> str:
         )
     if callable(method):
         raise InvalidModelError(
-            f"method={method!r}: a method of your own is not possible. Methods: auto, {', '.join(METHODS)}."
+            f"method={method!r}: a method of your own is text, explicit_method('x_new = x + dt*f(x, t)'). Methods: "
+            f"auto, {', '.join(METHODS)}."
         )
-    if method == "auto":
-        return "auto"
+    if method == "auto" or (isinstance(method, str) and is_explicit(method)):
+        return method
     if not isinstance(method, str) or method not in METHODS:
         raise InvalidModelError(
             f"method={method!r} is not known.{nearest(str(method), METHODS)} Methods: auto, {', '.join(METHODS)}."
         )
     return METHODS[method]
+
+
+def _under_name(function: UserFunction, name: str) -> str:
+    """A function's text, with the name that the model calls it by."""
+    return name + function.text[len(function.name) :]
 
 
 def without(model: Model, **changes: Any) -> Model:

@@ -13,6 +13,7 @@ import numpy as np
 
 from pyNN.equations import analysis, arrays, dimensions, kernels, language, rendering, report, store
 from pyNN.equations.language import Equation, Expression
+from pyNN.equations.userfunctions import text_of
 from pyNN.errors import EquationError, InvalidModelError, InvalidParameterValueError, UnitsError, nearest
 from pyNN.models import BaseCellType, Event, Parameter, Receptor, State, TimedArray
 from pyNN.random import RandomDistribution
@@ -111,7 +112,7 @@ def CellType(
     name: str = "CellType",
     initial: Mapping[str, Any] | None = None,
     method: str = "auto",
-    functions: str = "",
+    functions: Any = "",
     constants: Mapping[str, Any] | None = None,
     tables: Mapping[str, TimedArray] | None = None,
     update_interval: float = 0.0,
@@ -124,13 +125,15 @@ def CellType(
 
     The language is that of docs/equations.md. `parameters`: numbers by name, or with units as quantities, (number,
     unit) or Parameter, or text "tau = 20*ms". `initial`: values of variables at t = 0. `receptors`: Receptor by name,
-    or what a spike does, "g += weight". `events`: conditions by name, (condition, statements) or Event. Raises
+    or what a spike does, "g += weight". `functions`: text "f(x) = expression", or what `pyNN.equations.function` has
+    made of Python functions, one or several. `events`: conditions by name, (condition, statements) or Event. Raises
     EquationError, with line and caret, for text that is wrong.
     """
     if not isinstance(equations, str):
         raise InvalidModelError(f"{name}: equations are text, such as 'dv/dt = -v/tau : mV', not {equations!r}.")
     if not name.isidentifier():
         raise InvalidModelError(f"name={name!r}: a cell type has a name as a class has, such as 'MyCell'.")
+    functions = text_of(functions, name)
     reader = _Reader(name, unchecked_units, functions, constants or {}, tables or {})
     attributes = reader.read(
         equations, parameters, _texts(name, threshold=threshold, reset=reset, functions=functions),

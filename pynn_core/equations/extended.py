@@ -33,6 +33,7 @@ from pyNN.equations.analysis import (
     is_condition,
     known_units,
 )
+from pyNN.equations.explicit import is_explicit
 from pyNN.equations.language import Equation, Expression, Statement
 from pyNN.errors import EquationError
 from pyNN.models import Definition
@@ -87,7 +88,7 @@ def _expressions(text: _Text) -> list[Expression]:
 def methods_of(definition: Definition, text: _Text) -> dict[str, str]:
     """The method that the text asks for, of each state with a derivative."""
     general = language.METHOD_ALIASES.get(definition.method, definition.method)
-    if general not in ("auto", *language.METHODS):
+    if general not in ("auto", *language.METHODS) and not is_explicit(general):
         from pyNN.errors import nearest
 
         possible = ("auto", *language.METHODS)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from pyNN.equations.analysis import TIME
-from pyNN.equations.methods import FIXED
+from pyNN.equations.explicit import tableau_of
 from pyNN.equations.program import Program, mentions, rename, weighted
 
 ONE_STAGE = ("euler", "exponential_euler", "semiimplicit", "implicit")
@@ -120,7 +120,7 @@ class Fixed:
             self._finish(name, text)
 
     def _stages(self, method: str) -> None:
-        tableau = FIXED[method]
+        tableau = tableau_of(method)
         for stage, row in enumerate(tableau.stages):
             own = {n: f"_y{self.tag}{stage}_{n}" if row else n for n in self.states}
             if row:

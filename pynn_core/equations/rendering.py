@@ -64,6 +64,15 @@ def latex(definition: Definition, description: str, methods: Mapping[str, str]) 
     return f"\\begin{{align}}\n{body}\n\\end{{align}}"
 
 
+def latex_of_equation(name: str, is_derivative: bool, tree: ast.AST | None, unit: str) -> str:
+    """One row of an alignment: the equation of a variable, or for one without an equation its unit."""
+    symbol = _symbol(name)
+    if tree is None:
+        return rf"{symbol} &\quad (\text{{{unit.replace('_', ' ')}}})"
+    left = rf"\frac{{d{symbol}}}{{dt}}" if is_derivative else symbol
+    return f"{left} &= {_Latex().of(tree)}"
+
+
 def html(definition: Definition, description: str, methods: Mapping[str, str]) -> str:
     """A description for notebooks: equations, and a table of parameters and variables."""
     rows = [("parameter", n, _value(p), p.doc) for n, p in definition.parameters.items()]
@@ -79,9 +88,14 @@ def html(definition: Definition, description: str, methods: Mapping[str, str]) -
     about = f"<p>{escaping.escape(description)}</p>" if description else ""
     return (
         f"<div><b>{escaping.escape(definition.name)}</b>{about}"
-        f"$${escaping.escape(latex(definition, description, methods))}$$"
+        f"$${escaping.escape(within_display(latex(definition, description, methods)))}$$"
         f"<table><tr><th>kind</th><th>name</th><th>value</th><th>meaning</th></tr>{table}</table></div>"
     )
+
+
+def within_display(text: str) -> str:
+    """An alignment as it may stand between $$ and $$."""
+    return text.replace("{align}", "{aligned}")
 
 
 def _equations(definition: Definition) -> list[Equation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyNN.equations import arrays, kernels, store
 from pyNN.equations.analysis import TIME, Analysis
+from pyNN.equations.explicit import is_explicit, tableau_of
 from pyNN.models import Definition
 
 _NAMES = {
@@ -49,7 +50,8 @@ def _name(method: str) -> str:
         "rk45": "adaptive Runge-Kutta 5(4) inside the step",
         "rk853": "adaptive Runge-Kutta 8(5,3) inside the step",
     }
-    return adaptive.get(method) or _NAMES[method]
+    own = f"Runge-Kutta with {len(tableau_of(method).nodes)} stages" if is_explicit(method) else ""
+    return own or adaptive.get(method) or _NAMES[method]
 
 
 def _reason(method: str, names: list[str], found: Analysis, definition: Definition) -> str:

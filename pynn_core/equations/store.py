@@ -15,7 +15,7 @@ from pyNN.models import Definition
 
 _SOURCES = (
     "language", "dimensions", "arrays", "analysis", "methods", "program", "functions", "refinement", "lockstep",
-    "kernels", "extended", "fixed", "economy",
+    "kernels", "extended", "fixed", "explicit", "economy",
 )  # fmt: skip
 _importing = threading.RLock()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from pathlib import Path
 
@@ -28,8 +29,11 @@ def run(name: str) -> None:
     if name not in _done:
         assert COMMON is not None
         code = COMMON[1] + BLOCKS[name]
+        place = f"{PAGE.name}: {name}"
+        # As a notebook does: a function of the example can be asked for its source.
+        linecache.cache[place] = (len(code), None, code.splitlines(True), place)
         try:
-            exec(compile(code, f"{PAGE.name}: {name}", "exec"), {"__name__": "example"})
+            exec(compile(code, place, "exec"), {"__name__": "example"})
         except BaseException as error:
             _done[name] = error
         else:
