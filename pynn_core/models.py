@@ -65,7 +65,7 @@ class Event:
 
 @dataclass(frozen=True)
 class SynapticPathway:
-    """A way in which the spikes of one side act on a synapse, besides `on_pre` and `on_post` of its type."""
+    """A way in which spikes or events of one side act on a synapse, besides `on_pre` and `on_post` of its type."""
 
     side: str
     """"pre" or "post": whose spikes."""
@@ -74,6 +74,8 @@ class SynapticPathway:
     """What a presynaptic spike passes on to the receptor, evaluated after the statements."""
     delay: str = ""
     """The parameter that is its delay (ms); "" for that of the connection."""
+    event: str = ""
+    """The event of the cells that takes the place of their spikes; "" for spikes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,7 +163,9 @@ QUEUE_STEP_ADDRESS = 1  # int64
 QUEUE_CELL_ADDRESS = 2
 QUEUE_COUNT = 3
 QUEUE_CAPACITY = 4
-QUEUE_FIELDS = 5
+QUEUE_EVENT_ADDRESS = 5  # float64: 1 for the cells in which the event happens whose queue it is; 0: that of spikes
+QUEUE_EVERY = 6  # steps between updates of these cells
+QUEUE_FIELDS = 7
 
 # A history: the spikes of the cells of one target group, and the postsynaptic states after each.
 HISTORY_KERNEL = 0

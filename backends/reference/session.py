@@ -137,14 +137,16 @@ class ReferenceSession:
         self._stale = True
 
     def _watch(self, projection: Projection) -> None:
-        """Note the states of presynaptic cells that synapses see, on ranks without such synapses, too."""
+        """Note the states of cells that synapses on all ranks see, on ranks without such synapses, too."""
         if not isinstance(projection.synapses, SteppedSynapses):
             return
-        for source, _, _ in split_by_population(self._populations, projection.spec.pre):
-            group = self._groups[source.id]
-            for name in projection.synapses.watched():
-                if isinstance(group, CellGroup) and name in group.analysis.states:
-                    self._world.watched[source.id, name] = group
+        watched = projection.synapses.watched()
+        for side, cells in (("pre", projection.spec.pre), ("post", projection.spec.post)):
+            for population, _, _ in split_by_population(self._populations, cells):
+                group = self._groups[population.id]
+                for name in (variable for own, variable in watched if own == side):
+                    if isinstance(group, CellGroup) and name in group.analysis.states:
+                        self._world.watched[population.id, name] = group
 
     def _make_routes(
         self, projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]

@@ -59,7 +59,7 @@ class EventClass:
 
     @property
     def group(self) -> Group:
-        """Whose spikes these are."""
+        """Whose spikes or events these are."""
         return self.part.source if self.pathway.side == PRE else self.part.target
 
     @property
@@ -179,9 +179,10 @@ class SteppedSynapses(RuledSynapses):
     def settle(self, step: int) -> None:
         return None
 
-    def watched(self) -> set[str]:
-        """Variables of presynaptic cells that must be known wherever they have connections."""
-        return {value.variable for value in self.rule.cells.values() if value.side == PRE}
+    def watched(self) -> set[tuple[str, str]]:
+        """(side, variable) of cells that must be known on all MPI ranks: seen from afar, or events, which all keep."""
+        seen = {(PRE, value.variable) for value in self.rule.cells.values() if value.side == PRE}
+        return seen | {(pathway.side, pathway.event) for pathway in self.rule.pathways if pathway.event}
 
 
 class SteppedEagerly(TableSynapses, SteppedSynapses):
@@ -194,14 +195,19 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
     # -- what the engine asks
 
     def add(self, group: Group, step: int, cells: IntArray) -> None:
-        """Take over the spikes of a group."""
+        """Take over the spikes of a group, and its events."""
         before, repeat = -1, 0
+        own = [chosen for chosen in self.classes if chosen.group is group]
         for cell in np.asarray(cells).tolist():
             repeat = repeat + 1 if cell == before else 0
             before = cell
-            for chosen in self.classes:
-                if chosen.group is group:
+            for chosen in own:
+                if not chosen.pathway.event:
                     chosen.waiting.append((step, cell, repeat))
+        for chosen in own:
+            if chosen.pathway.event and isinstance(group, CellGroup) and step % group.every == 0:
+                happens = np.flatnonzero(group.row(chosen.pathway.event))
+                chosen.waiting.extend((step, cell, 0) for cell in happens.tolist())
 
     def follow_early(self, step: int) -> None:
         """What happens at the beginning of the step after `step`."""

@@ -12,7 +12,7 @@ from pyNN.equations.stepped import PRE
 from pyNN.equations.synapses import INDICES, WEIGHT
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, layout, stepped_kernels
-from pyNN.reference.compiled_synapses import Queue
+from pyNN.reference.compiled_synapses import Queue, queue_key
 from pyNN.reference.plasticity import Part, evolved
 from pyNN.reference.stepped import EventClass, SteppedSynapses
 from pyNN.reference.stepped_kernels import StepPlan
@@ -97,8 +97,12 @@ class StepPathway:
 
     @property
     def source(self) -> Group | None:
-        """Whose spikes it deals with."""
+        """Whose spikes or events it deals with."""
         return self.chosen.group if self.chosen is not None else None
+
+    @property
+    def event(self) -> str:
+        return self.chosen.pathway.event if self.chosen is not None else ""
 
     def describe(self, queue: Queue | None, history: Any, target_record: int) -> None:
         record, kernels, stepped = self.record, self.synapses.kernels, self.stepped
@@ -212,7 +216,8 @@ class SteppedCompiled(SteppedSynapses):
         found = {}
         for pathway in self.pathways:
             if pathway.chosen is not None and pathway.in_queue:
-                queued = self.engine.queues[id(pathway.source)].record[layout.QUEUE_COUNT]
+                queue = self.engine.queues[queue_key(pathway.source, pathway.event)]
+                queued = queue.record[layout.QUEUE_COUNT]
                 found[pathway.chosen.key] = {"behind": int(queued - pathway.record[layout.PATHWAY_CURSOR])}
         return found
 
@@ -228,6 +233,6 @@ class SteppedCompiled(SteppedSynapses):
                 continue
             key = pathway.chosen.key
             behind = int(under_way[key]["behind"]) if key in under_way else 0
-            queued = self.engine.queues[id(pathway.source)].record[layout.QUEUE_COUNT]
+            queued = self.engine.queues[queue_key(pathway.source, pathway.event)].record[layout.QUEUE_COUNT]
             pathway.record[layout.PATHWAY_CURSOR] = queued - behind
             pathway.in_queue = True

@@ -35,7 +35,8 @@ def model_digest(model: Definition) -> str:
         sorted(model.components.items()),
     )  # fmt: skip
     if model.pathways or model.before_step or model.each_step or model.psp or model.method != "auto":
-        ways = [(n, w.side, w.statements, w.transmitted, w.delay) for n, w in model.pathways.items()]
+        ways = [(n, w.side, w.statements, w.transmitted, w.delay, *([w.event] if w.event else []))
+                for n, w in model.pathways.items()]
         rest = (*rest, ways, model.before_step, model.each_step, model.psp, model.method)  # type: ignore[assignment]
     return _hash(repr((texts, rest)).encode())
 

@@ -55,11 +55,12 @@ def Synapse(
     `pre_spike` it is w. Linear equations that nothing reads between spikes are solved exactly from spike to spike, with
     and without the flag event-driven; others are integrated in every step, by Euler's method unless a flag says
     another. `psp` is passed on to the receptor in every step; there is nothing else then that a spike adds, unless
-    `pre_spike` says so. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for
-    axonal events and structural plasticity.
+    `pre_spike` says so. `pre_axon_spike` is what `axon_spike` of the presynaptic cells does, besides `pre_spike` and its
+    default. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for structural
+    plasticity.
     """
     shown = re.sub(r"\W", "_", name) or "Synapse"
-    unavailable = {"pre_axon_spike": pre_axon_spike, "pruning": pruning, "creating": creating}
+    unavailable = {"pruning": pruning, "creating": creating}
     for argument, given in unavailable.items():
         if given is not None:
             raise CapabilityError(f"{shown}: {argument}={given!r} is not available. {_REASONS[argument]}")
@@ -71,11 +72,10 @@ def Synapse(
     )  # fmt: skip
     if pre_spike is None:
         pre_spike = f"{TARGET} += {WEIGHT}" if psp is None else ""
-    return reader.synapse_type(pre_spike, post_spike or "", psp or "")
+    return reader.synapse_type(pre_spike, post_spike or "", psp or "", pre_axon_spike)
 
 
 _REASONS = {
-    "pre_axon_spike": "Axonal events are recorded, and reach no synapse.",
     "pruning": "Connections stay as they were made; a weight of 0 has no effect.",
     "creating": "Connections stay as they were made.",
 }
@@ -90,7 +90,7 @@ def _block(rows: Mapping[int, Any]) -> str:
 class _SynapseReader(_Reader):
     further = (WEIGHT,)
 
-    def synapse_type(self, pre_spike: Any, post_spike: Any, psp: Any) -> Any:
+    def synapse_type(self, pre_spike: Any, post_spike: Any, psp: Any, pre_axon_spike: Any) -> Any:
         from pyNN.equations import SynapseType
 
         statements = [self._statement(begin, end, derived) for _, derived, begin, end in self.heads]
@@ -118,6 +118,12 @@ class _SynapseReader(_Reader):
                 rows[s.line] = f"{name} : 1"
         pre, sent = self._code(_text(pre_spike, self.name, "pre_spike"), True)
         post, _ = self._code(_text(post_spike, self.name, "post_spike"), False)
+        events: dict[str, str] = {}
+        passed = {"pre": _SENT if sent else "0"}
+        if pre_axon_spike is not None:
+            axonal = _text(pre_axon_spike, self.name, "pre_axon_spike")
+            events["axon_spike"], sent = self._code(axonal, True)
+            passed |= {"axon_spike": _SENT} if sent else {}
         text = _text(psp, self.name, "psp")
         return SynapseType(
             name=self.name,
@@ -128,7 +134,8 @@ class _SynapseReader(_Reader):
             before_step=_block(blocks[True]),
             each_step=_block(blocks[False]),
             psp=self._expression(text, 0, len(text.code)) if text.code.strip() else "",
-            transmitted=_SENT if sent else "0",
+            on_event=events,
+            transmitted=passed,
             initial=self._initial([s for s in statements if s.name != WEIGHT]),
             functions=self.functions,
             constants={n: float(v) for n, v in self.constants.items()},

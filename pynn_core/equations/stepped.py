@@ -28,10 +28,11 @@ from pyNN.equations.synapses import (
     names,
     rule,
 )
-from pyNN.errors import EquationError, nearest
+from pyNN.errors import EquationError, InvalidModelError, nearest
 from pyNN.models import Definition
 
 PRE, POST = "pre", "post"
+SIDES = {PRE: "presynaptic", POST: "postsynaptic"}
 _EXPONENTIAL, _STOCHASTIC = "exponential_euler", ("euler", "heun")
 _ONE_STAGE = ("euler", _EXPONENTIAL)
 METHODS = ("euler", _EXPONENTIAL, "rk2", "heun", "rk4")
@@ -52,7 +53,7 @@ class CellValue:
 
 @dataclass(frozen=True)
 class Pathway:
-    """What the spikes of one side do."""
+    """What the spikes, or the events, of one side do."""
 
     name: str
     side: str
@@ -60,6 +61,8 @@ class Pathway:
     transmitted: ast.expr | None
     delay: str
     """The parameter that is its delay; "" for that of the connection."""
+    event: str = ""
+    """The event of the cells that acts; "" for spikes."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +127,27 @@ def check_between(
 ) -> None:
     """EquationError, with line and caret, unless all cells have what a synapse type reads of them."""
     general = rule(definition)
-    if isinstance(general, SteppedRule) and general.cells:
-        targets = list(targets)
-        for source in sources:
+    if isinstance(general, SteppedRule):
+        sources, targets = list(sources), list(targets)
+        _check_events(general, {PRE: sources, POST: targets}, label)
+        for source in sources if general.cells else []:
             for target in targets:
                 rule_between(definition, source, target, label)
 
 
+def _check_events(rule: SteppedRule, models: Mapping[str, Iterable[Definition]], label: str) -> None:
+    for pathway in rule.pathways:
+        for model in models[pathway.side] if pathway.event else ():
+            if pathway.event not in model.events:
+                raise InvalidModelError(
+                    f"{rule.name} acts at the event '{pathway.event}' of the {SIDES[pathway.side]} cells of {label}, "
+                    f"and {model.name} has no such event.{nearest(pathway.event, model.events)} Its events: "
+                    f"{', '.join(model.events) or 'none'}; what spikes do is on_{pathway.side}."
+                )
+
+
 def _unit(value: CellValue, model: Definition, label: str) -> str:
-    side = "presynaptic" if value.side == PRE else "postsynaptic"
+    side = SIDES[value.side]
     if model.source:
         value.where.fail(
             f"'{value.variable}' of the {side} cells of {label}: these are spike sources ({model.name}), which have no "

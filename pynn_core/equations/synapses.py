@@ -365,7 +365,7 @@ class _Reader:
         order = [n for n in derivatives if n in chosen]
         statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method)
         ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
-        ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay)
+        ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay, way.event)
                  for n, way in further.pathways]
         if blocks["on_post"]:
             ways.append(steps.Pathway("on_post", steps.POST, blocks["on_post"], None, ""))

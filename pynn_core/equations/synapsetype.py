@@ -68,6 +68,7 @@ def SynapseType(
     psp: str = "",
     method: str = "auto",
     before_step: str = "",
+    on_event: Mapping[str, str] | None = None,
 ) -> type[EquationSynapseType]:
     """A synapse type from its equations; the class is used as a standard one is: ``MySynapse(weight=0.1, tau=20.0)``.
 
@@ -78,7 +79,8 @@ def SynapseType(
     statements change, or a parameter. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
     executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
     dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
-    `delay_name`. `each_step` and `before_step` are statements executed in every step, after and before the equations;
+    `delay_name`. `on_event` has what happens at events of the cells that are no spikes, ``{"axon_spike": "x += 1"}``,
+    or "post.burst" of the postsynaptic ones: pathways with the names "axon_spike" and "post_burst". `each_step` and `before_step` are statements executed in every step, after and before the equations;
     `psp` is passed on to the receptor in every step. `pre.x` and `post.x` (or x_pre, x_post) are variables and
     parameters of the cells. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
     `magnitudes`: parameters of which statements see the absolute value. Raises EquationError, with line and caret, for
@@ -91,7 +93,7 @@ def SynapseType(
     if not name.isidentifier():
         raise InvalidModelError(f"name={name!r}: a synapse type has a name as a class has, such as 'MySynapse'.")
     reader = _Reader(name, unchecked_units, functions, constants or {})
-    ways = pathways(name, on_pre, on_post, transmitted, delays or {})
+    ways = pathways(name, on_pre, on_post, transmitted, delays or {}, on_event or {})
     attributes = reader.read(equations, parameters, ways, before_step, each_step, psp, initial or {})
     attributes["method"] = method
     wrong = [n for n in magnitudes if n not in attributes["parameters"]]
@@ -125,6 +127,8 @@ class Way:
     delay: str = ""
     """The parameter that is its delay."""
     default: float | None = None
+    event: str = ""
+    """What happens in the cells, where it is no spike."""
 
     @property
     def output(self) -> str:
@@ -133,23 +137,35 @@ class Way:
 
 def pathways(
     model: str, on_pre: str | Mapping[str, str], on_post: str | Mapping[str, str], transmitted: str | Mapping[str, str],
-    delays: Mapping[str, Any],
+    delays: Mapping[str, Any], on_event: Mapping[str, str],
 ) -> list[Way]:
     """The pathways of a synapse type. The first of presynaptic spikes has the delay of the connection."""
     texts = {side: _texts(model, f"on_{side}", given) for side, given in (("pre", on_pre), ("post", on_post))}
+    events = _events(model, on_event)
+    given_events = {name: text for name, (_, _, text) in events.items()}
     first = next(iter(texts["pre"]), "pre")
     passed = {first: transmitted} if isinstance(transmitted, str) else _texts(model, "transmitted", transmitted)
     sides = {name: side for side, found in texts.items() for name in found}
-    both = set(texts["pre"]) & set(texts["post"])
-    for what, given, possible in (("transmitted", passed, {"pre", *texts["pre"]}), ("delays", delays, set(sides))):
+    sides |= {name: side for name, (side, _, _) in events.items()}
+    both = set(texts["pre"]) & set(texts["post"]) | {n for n in given_events for found in texts.values() if n in found}
+    sending = {"pre", *(name for name, side in sides.items() if side == "pre")}
+    for what, given, possible in (("transmitted", passed, sending), ("delays", delays, set(sides))):
         wrong = [n for n in given if n not in possible]
         if wrong:
             raise InvalidModelError(f"{model}: {what} has '{wrong[0]}', which is no pathway of such spikes."
                                     f"{nearest(wrong[0], possible)} Pathways: {', '.join(possible) or 'none'}.")
     if both:
-        raise InvalidModelError(f"{model}: '{min(both)}' is a pathway of both on_pre and on_post; give each a name of "
-                                "its own.")
+        raise InvalidModelError(f"{model}: '{min(both)}' is the name of two pathways, of on_pre, on_post or on_event; "
+                                "give each a name of its own.")
     ways = [Way(first, "pre", "on_pre", texts["pre"].get(first, ""), passed.get(first, "0"))]
+
+    def timing(name: str) -> tuple[str, float | None]:
+        if name not in delays:
+            return "", None
+        reader = ValueReader(model, True, "", {}, {})
+        return f"delay_{name}", float(
+            reader._given(f"delays of '{name}'", State(0.0, "ms"), delays[name], {}).initial)  # type: ignore[arg-type]
+
     for side, found in texts.items():
         for number, (name, text) in enumerate(found.items()):
             if not name.isidentifier():
@@ -159,11 +175,26 @@ def pathways(
             if side == "post" and number == 0 and name not in delays:
                 ways.append(Way(name, "post", "on_post", text, "0"))
                 continue
-            default = float(ValueReader(model, True, "", {}, {})._given(
-                f"delays of '{name}'", State(0.0, "ms"), delays[name], {}).initial) if name in delays else None
-            own = f"delay_{name}" if name in delays else ""
-            ways.append(Way(name, side, f"on_{side} '{name}'", text, passed.get(name, "0"), own, default))
+            ways.append(Way(name, side, f"on_{side} '{name}'", text, passed.get(name, "0"), *timing(name)))
+    for name, (side, event, text) in events.items():
+        ways.append(Way(name, side, f"on_event '{name}'", text, passed.get(name, "0"), *timing(name), event))
     return ways
+
+
+def _events(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str, str]]:
+    """(side, event, statements) by the name of the pathway, which is the event's: "post_burst" for "post.burst"."""
+    found = {}
+    if not isinstance(given, Mapping):
+        raise InvalidModelError(f"{model}: on_event is a dictionary such as {{'axon_spike': 'x += 1'}}, not {given!r}.")
+    for key, text in given.items():
+        side, _, event = key.rpartition(".") if isinstance(key, str) else ("", "", "")
+        if side not in ("", "pre", "post") or not event.isidentifier() or not isinstance(text, str):
+            raise InvalidModelError(
+                f"{model}: on_event has {key!r}: {text!r}. What is wanted is an event of the presynaptic cells, 'burst' "
+                "or 'pre.burst', or of the postsynaptic ones, 'post.burst', and statements as text."
+            )
+        found[key.replace(".", "_")] = (side or "pre", event, text)
+    return found
 
 
 def _texts(model: str, part: str, given: str | Mapping[str, str]) -> dict[str, str]:
@@ -237,7 +268,7 @@ class _Reader:
         before, after = (self._sides(ways, parsed, side) for side in ("pre", "post"))
         texts = {part: self._statements(block, known, switched) for part, block in parsed.items()}
         for way in ways:
-            added = [f"{n} = t" for n in times if _TIMES[n] in (way.side, "")]
+            added = [f"{n} = t" for n in times if not way.event and _TIMES[n] in (way.side, "")]
             texts[way.part] = "\n".join([t for t in (texts[way.part],) if t.strip()] + added)
         values = {part: self._text(output, known | {s.name for s in parsed.get(part, [])})
                   for part, output in outputs.items()}
@@ -251,7 +282,8 @@ class _Reader:
             "before_step": texts.pop("before_step"),
             "each_step": texts.pop("each_step"),
             "psp": values.pop("psp", ""),
-            "pathways": {way.name: SynapticPathway(way.side, texts[way.part], values.get(way.part, "0"), way.delay)
+            "pathways": {way.name: SynapticPathway(way.side, texts[way.part], values.get(way.part, "0"), way.delay,
+                                                  way.event)
                          for way in ways if way.part in texts},
         }
         self._default_fraction(attributes, found, given, has_post)
