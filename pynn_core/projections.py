@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from pyNN.lowering import (
     lower_synaptic,
 )
 from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_state_names
+from pyNN.operations import whole_steps
 from pyNN.parallel import gather_columns, rank_name, together
 from pyNN.parameters import check_range
 from pyNN.populations import ID, BasePopulation
@@ -40,11 +42,20 @@ from pyNN.procedural import regenerated_table
 from pyNN.random.streams import derive_key
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
-from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
+from pyNN.specs import (
+    ConnectionRule,
+    ConnectionTable,
+    FloatArray,
+    IntArray,
+    Plasticity,
+    ProjectionSpec,
+    SourceTable,
+)
 from pyNN.standardmodels.synapses import StaticSynapse
 from pyNN.utility.progress import build_progress
 
 if TYPE_CHECKING:
+    from pyNN.backend import LearningSession
     from pyNN.simulation import Simulation
 
 _ADDRESSES = ("presynaptic_index", "postsynaptic_index")
@@ -754,6 +765,88 @@ class Projection:
             if session is not None:
                 session.write_synapses(self._number, name, value)
             self._spec.initial_values[name] = value
+
+    # --- learning ----------------------------------------------------------------------------------------------
+
+    @property
+    def _learns(self) -> bool:
+        """Whether weights change by themselves."""
+        from pyNN.equations.synapses import needs_rule, rule
+
+        definition = self.synapse_type.definition
+        return not definition.coupling and needs_rule(definition) and rule(definition).is_plastic
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether something but transmission happens in every time step."""
+        from pyNN.equations.stepped import SteppedRule
+        from pyNN.equations.synapses import needs_rule, rule
+
+        definition = self.synapse_type.definition
+        found = rule(definition) if not definition.coupling and needs_rule(definition) else None
+        return isinstance(found, SteppedRule) and bool(found.every_step)
+
+    @property
+    def plasticity(self) -> bool:
+        """Whether weights change by themselves; it can be set."""
+        return self._learns and (self._spec.plasticity or Plasticity()).on
+
+    @plasticity.setter
+    def plasticity(self, value: bool) -> None:
+        if value:
+            self.enable_plasticity()
+        else:
+            self.disable_plasticity()
+
+    def enable_plasticity(self, period: Any = None, offset: Any = None) -> None:
+        """Let the weights change again.
+
+        `period` (ms): equations and statements of every step are executed only so often, over so long a time, for the
+        first time after `offset` (ms) from now. What spikes do, they do at once. Both are multiples of the time step.
+        Raises CapabilityError for synapses that do not learn, and on backends that cannot say so.
+        """
+        if period is None and offset is None:
+            self._require_learning("enable_plasticity()")
+            self._set_plasticity(Plasticity())
+            return
+        if not self._goes_on:
+            raise CapabilityError(
+                f"{self.label}: nothing of {type(self.synapse_type).__name__} but transmission happens in every step, "
+                "so period and offset have no meaning. Leave them away."
+            )
+        dt = self._owner.dt
+        every = 1 if period is None else whole_steps(period, dt, "period")
+        ahead = whole_steps(offset, dt, "offset") if offset else 0
+        self._set_plasticity(Plasticity(True, every, self._owner.current_step + ahead))
+
+    def disable_plasticity(self) -> None:
+        """Have the weights stay as they are. Everything else goes on: transmission, and the other variables.
+
+        Raises CapabilityError for synapses that do not learn, and on backends that cannot say so.
+        """
+        self._require_learning("disable_plasticity()")
+        self._set_plasticity(replace(self._spec.plasticity or Plasticity(), on=False))
+
+    def _require_learning(self, what: str) -> None:
+        if not self._learns:
+            raise CapabilityError(
+                f"{self.label}: {what} is for synapses whose weights change by themselves, and those of "
+                f"{type(self.synapse_type).__name__} do not."
+            )
+
+    def _set_plasticity(self, plasticity: Plasticity) -> None:
+        owner = self._owner
+        owner.require_open()
+        if not owner.backend.capabilities.plasticity_switch:
+            reason = owner.backend.capabilities.missing.get("enable_plasticity, disable_plasticity", "")
+            raise CapabilityError(
+                f"{self.label}: the backend '{owner.backend.name}' cannot switch learning on and off. {reason} "
+                "pyNN.reference can."
+            )
+        session = owner.session_to_change
+        if session is not None:
+            cast("LearningSession", session).set_plasticity(self._number, plasticity)
+        self._spec.plasticity = plasticity
 
     # --- recording ---------------------------------------------------------------------------------------------
 

@@ -520,6 +520,10 @@ class CompiledSynapses(RuledSynapses):
         for pathway in self.pathways:
             self._set_own(pathway, now, pathway.places(), step)
 
+    def take_rule(self, step: int) -> None:
+        if self._wanted_plan() != self.plan:
+            self._carry_over(step)
+
     def write_parameter(self, name: str, step: int) -> None:
         if self._wanted_plan() != self.plan:
             self._carry_over(step)

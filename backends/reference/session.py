@@ -41,6 +41,7 @@ from pyNN.specs import (
     FloatArray,
     IntArray,
     NetworkSpec,
+    Plasticity,
     PopulationSpec,
     RecordingSpec,
     SourceTable,
@@ -424,6 +425,13 @@ class ReferenceSession:
             if array.ndim and self._settings.options.get("weights") == "float32":
                 target.columns[name] = array.astype(np.float32).astype(float)
         target.changed = True
+
+    def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
+        target = self._projection(projection)
+        target.spec.plasticity = plasticity
+        if target.synapses is not None:
+            target.synapses.set_plasticity(plasticity, self.current_step)
+            self._stale = True
 
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         table = self._projection(projection).table

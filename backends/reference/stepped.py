@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from pyNN.equations import synapses
-from pyNN.equations.stepped import POST, PRE, Pathway, SteppedRule, rule_between
+from pyNN.equations.stepped import (
+    DURATION,
+    LEARNING,
+    POST,
+    PRE,
+    Pathway,
+    SteppedRule,
+    rule_between,
+    switchable,
+)
 from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT
 from pyNN.errors import EquationError, InternalError, InvalidDelayError
 from pyNN.random.streams import derive_key, signed
@@ -23,7 +32,7 @@ from pyNN.reference.eager_synapses import TableSynapses
 from pyNN.reference.plasticity import Evaluator, Part, RuledSynapses, Shift, _column, evolved
 from pyNN.reference.synapse_kernels import EVENT_SHIFT
 from pyNN.reference.world import CellGroup, Group, Projection
-from pyNN.specs import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray, Plasticity
 
 _ALL = 1 << 60
 """A step after all others."""
@@ -72,6 +81,7 @@ class EventClass:
 class SteppedSynapses(RuledSynapses):
     """The synapses of one projection, in the order of the table."""
 
+    general: SteppedRule
     rule: SteppedRule
 
     def __init__(self, projection: Projection, parts: list[Part], dt: float, step: int, seed: int, trial: int) -> None:
@@ -94,6 +104,18 @@ class SteppedSynapses(RuledSynapses):
         if not isinstance(rule, SteppedRule):
             raise InternalError(f"{self.model.name} has no stepped rule.")
         return rule
+
+    def _present_rule(self) -> SteppedRule:
+        return switchable(self.general)
+
+    @property
+    def schedule(self) -> dict[str, float]:
+        """What statements see of whether and when the synapses learn."""
+        return {LEARNING: float(self.plasticity.on), DURATION: self.plasticity.every * self.dt}
+
+    def is_due(self, step: int) -> bool:
+        """Whether what goes on in every step does so in the one that begins at `step`."""
+        return step >= self.plasticity.first and (step - self.plasticity.first) % self.plasticity.every == 0
 
     # -- pathways
 
@@ -154,6 +176,10 @@ class SteppedSynapses(RuledSynapses):
         return np.asarray(part.of(table.pre if name == INDICES[0] else table.post), dtype=float)
 
     # -- what a session asks
+
+    def set_plasticity(self, plasticity: Plasticity, step: int) -> None:
+        """Learn or not, from now on: the rule is the same, and what its statements see is not."""
+        self.plasticity = plasticity
 
     def write(self, name: str, value: Any, step: int) -> None:
         if name in {p.delay for p in self.rule.pathways if p.delay}:
@@ -231,7 +257,7 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
             slots = (step + np.broadcast_to(part.of(self.projection.delay_steps), (len(part.pre),)))
             ring = part.target.ring
             np.add.at(ring[:, part.receptor], (slots % len(ring), np.asarray(part.post)), passed)
-        if self.rule.every_step:
+        if self.rule.every_step and self.is_due(step):
             self.execute(self.rule.every_step, known, table, self.key_step, step << EVENT_SHIFT)
             self._keep(known, table, [s for s in self.states if s not in self.rule.lazy])
 
@@ -273,7 +299,7 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
         found: dict[str, Any] = {n: v[table] if isinstance(v, np.ndarray) else v for n, v in self.columns.items()}
         found[WEIGHT] = self.weight[table]
         found |= {name: state[table] for name, state in self.states.items()}
-        found |= {TIME: step * self.dt, DT: self.dt}
+        found |= {TIME: step * self.dt, DT: self.dt, **self.schedule}
         for name, value in self.rule.cells.items():
             cells = part.pre if value.side == PRE else part.post
             found[name] = self.cell_values(part, name)[np.asarray(cells)[where]]

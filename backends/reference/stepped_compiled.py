@@ -15,7 +15,7 @@ from pyNN.reference import compiled, layout, stepped_kernels
 from pyNN.reference.compiled_synapses import Queue, queue_key
 from pyNN.reference.plasticity import Part, evolved
 from pyNN.reference.stepped import EventClass, SteppedSynapses
-from pyNN.reference.stepped_kernels import StepPlan
+from pyNN.reference.stepped_kernels import EVERY, FIRST, StepPlan
 from pyNN.reference.world import Group
 from pyNN.specs import FloatArray
 
@@ -57,7 +57,8 @@ class SteppedPart:
         self.pointers = np.array([c.ctypes.data for c in self.columns] or [0], dtype=np.int64)
         self.cells = [synapses.cell_values(part, name) for name in synapses.rule.cells]
         self.cell_pointers = np.array([c.ctypes.data for c in self.cells] or [0], dtype=np.int64)
-        numbers = {"dt": synapses.dt, "sign": synapses.sign, **{f"s_{n}": float(values[n]) for n in plan.scalars}}
+        when = {EVERY: synapses.plasticity.every, FIRST: synapses.plasticity.first, **synapses.schedule}
+        numbers = {"dt": synapses.dt, "sign": synapses.sign, **when, **{f"s_{n}": float(values[n]) for n in plan.scalars}}
         self.numbers = np.array([numbers[name] for name in plan.numbers])
         delays = np.broadcast_to(part.of(synapses.projection.delay_steps), (len(self.pre),))
         self.delays = np.ascontiguousarray(delays, dtype=np.int32)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyNN.equations.stepped import PRE, Pathway, SteppedRule
+from pyNN.equations.stepped import DURATION, LEARNING, PRE, Pathway, SteppedRule
 from pyNN.equations.synapses import DT, INDICES, RECEPTOR_TIME, TIME, WEIGHT, Course
 from pyNN.reference.synapse_kernels import _HEADER, EVENT_SHIFT, _Writer
 
+EVERY, FIRST = "_every", "_first"
 _RING = "p[STEPPED_TARGET]", "p[STEPPED_RECEPTOR]"
 
 
@@ -33,7 +34,7 @@ class StepPlan:
     @property
     def numbers(self) -> list[str]:
         """What a kernel's array of numbers holds."""
-        return [DT, "sign", *(f"s_{n}" for n in self.scalars)]
+        return [DT, "sign", LEARNING, DURATION, EVERY, FIRST, *(f"s_{n}" for n in self.scalars)]
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -55,7 +56,7 @@ class _StepWriter(_Writer):
         names |= {name: f"l_{name}" for name in rule.assigned}
         names |= {name: f"v_{name}" for name in rule.states}
         names |= {name: f"c_{name}" for name in rule.cells}
-        return {**names, WEIGHT: "v_weight", TIME: "now", DT: DT}
+        return {**names, WEIGHT: "v_weight", TIME: "now", **{n: n for n in (DT, LEARNING, DURATION)}}
 
     def _rate(self, state: str) -> str:
         rate = self.rule.courses[state].rate
@@ -122,14 +123,19 @@ class _StepWriter(_Writer):
             self.add(1, "key, event = p[STEPPED_STEP_KEY], step << EVENT_SHIFT")
         if rule.psp is not None:
             self._open_ring(*_RING)
+        if rule.every_step:
+            self.add(1, f"due = step >= {FIRST} and (step - np.int64({FIRST})) % np.int64({EVERY}) == 0")
+        if rule.every_step and rule.psp is None:
+            self.add(1, "if not due:", "    return 0")
         if rule.psp is not None or rule.every_step:
             self.add(1, "for k in range(connections):")
             self._load(2)
             if rule.psp is not None:
                 self.add(2, "slot = ((step + np.int64(delays[k])) & mask)*slot_size + offset")
                 self.add(2, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(rule.psp)}")
-            self.statements(2, rule.every_step, ("key", "keys[k]", "event"))
             if rule.every_step:
+                self.add(2, "if not due:", "    continue")
+                self.statements(2, rule.every_step, ("key", "keys[k]", "event"))
                 self._put_back(2, [s for s in rule.states if s not in rule.lazy])
         self.add(1, "return 0", "")
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.models import Definition
-from pyNN.specs import ConnectionTable, CurrentSpec, PopulationSpec, ProjectionSpec, Ragged
+from pyNN.specs import ConnectionTable, CurrentSpec, Plasticity, PopulationSpec, ProjectionSpec, Ragged
 
 Words = NDArray[np.uint64]
 _AT_ONCE = 1 << 16
 """Connections that are dealt with together, so that what is in between stays in the processor's cache."""
-_PARAMETER, _INITIAL = "parameter", "initial value"
+_PARAMETER, _INITIAL, _PLASTICITY = "parameter", "initial value", "plasticity"
 
 
 def model_digest(model: Definition) -> str:
@@ -189,6 +189,8 @@ def changeable(spec: PopulationSpec | ProjectionSpec | CurrentSpec) -> dict[str,
     found = {f"{_INITIAL} {n}": v for n, v in spec.initial_values.items()}
     if isinstance(spec, PopulationSpec):
         found |= {f"{_PARAMETER} {n}": v for n, v in spec.parameters.items()}
+    elif spec.plasticity is not None:
+        found |= {f"{_PLASTICITY} {n}": int(v) for n, v in asdict(spec.plasticity).items()}
     return found
 
 
@@ -197,6 +199,11 @@ def change(spec: PopulationSpec | ProjectionSpec | CurrentSpec, item: str, value
     value = np.array(value) if isinstance(value, np.ndarray) else value
     if item.startswith(_INITIAL):
         spec.initial_values[item[len(_INITIAL) + 1 :]] = value  # type: ignore[union-attr]
+    elif item.startswith(_PLASTICITY):
+        name = item[len(_PLASTICITY) + 1 :]
+        before = spec.plasticity or Plasticity()  # type: ignore[union-attr]
+        spec.plasticity = replace(  # type: ignore[union-attr]
+            before, **{name: bool(value) if name == "on" else int(value)})
     elif item == "cells":
         spec.cells = value  # type: ignore[union-attr]
     else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyNN.equations import language
 from pyNN.equations.language import Expression
@@ -24,6 +24,7 @@ from pyNN.equations.synapses import (
     Course,
     Rule,
     Step,
+    held,
     linear,
     names,
     rule,
@@ -102,6 +103,20 @@ class SteppedRule(Rule):
         for tree in (self.psp, *(p.transmitted for p in self.pathways)):
             found |= names(tree) if tree is not None else set()
         return found.union(*(self.courses[s].reads for s in self.lazy))
+
+
+LEARNING, DURATION = "_learning", "_duration"
+"""Names in the statements of `switchable`: 1 or 0, and the time (ms) between two updates."""
+
+
+def switchable(rule: SteppedRule) -> SteppedRule:
+    """A rule whose weight stays as it is while LEARNING is 0, and whose updates are over a time DURATION."""
+    learns = ast.parse(f"{LEARNING} > 0.0", mode="eval").body
+    longer = [Assign(a.name, _replaced(a.tree, {DT: DURATION})) for a in rule.every_step]
+    return replace(
+        rule, every_step=held(longer, learns),
+        pathways=tuple(replace(p, statements=held(p.statements, learns)) for p in rule.pathways),
+    )
 
 
 def is_stepped(definition: Definition) -> bool:

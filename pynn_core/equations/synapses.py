@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from pyNN.equations import dimensions, language
@@ -171,6 +171,19 @@ def needs_rule(definition: Definition) -> bool:
         d.on_pre.strip() or d.on_post.strip() or d.transmitted.strip() != WEIGHT or d.pathways or d.before_step.strip()
         or d.each_step.strip() or d.psp.strip() or d.own and d.equations.strip()
     )
+
+
+def held(statements: Iterable[Assign], condition: ast.expr) -> tuple[Assign, ...]:
+    """Statements by which the weight stays as it is unless a condition holds; random numbers are drawn all the same."""
+    return tuple(
+        Assign(WEIGHT, ast.IfExp(condition, a.tree, ast.Name(WEIGHT))) if a.name == WEIGHT else a for a in statements
+    )
+
+
+def without_learning(rule: Rule) -> Rule:
+    """A rule that differs in nothing but that the weight stays as it is."""
+    never = ast.parse("0.0 > 1.0", mode="eval").body
+    return replace(rule, on_pre=held(rule.on_pre, never), on_post=held(rule.on_post, never))
 
 
 def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -> Rule:
