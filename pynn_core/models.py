@@ -144,6 +144,8 @@ class Definition:
     """Synapse types: statements executed in every step, after those equations."""
     psp: str = ""
     """Synapse types: what is passed on to the receptor in every step, whether there are spikes or not."""
+    reduce: str = "sum"
+    """Synapse types: what is made of the `psp` of all connections of a cell: "sum", "mean", "max" or "min"."""
     coupling: str = ""
     """Electrical synapses: the current (nA) into the postsynaptic cell, in terms of v_pre, v_post and parameters."""
     magnitudes: tuple[str, ...] = ()
@@ -331,6 +333,7 @@ class BaseSynapseType(BaseModelType):
     before_step: ClassVar[str] = ""
     each_step: ClassVar[str] = ""
     psp: ClassVar[str] = ""
+    reduce: ClassVar[str] = "sum"
     method: ClassVar[str] = "auto"
     coupling: ClassVar[str] = ""
     magnitudes: ClassVar[tuple[str, ...]] = ()
@@ -367,6 +370,7 @@ class BaseSynapseType(BaseModelType):
             before_step=cls.before_step,
             each_step=cls.each_step,
             psp=cls.psp,
+            reduce=cls.reduce,
             method=cls.method,
             coupling=cls.coupling,
             magnitudes=cls.magnitudes,

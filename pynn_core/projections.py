@@ -18,6 +18,7 @@ from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
+    InvalidDelayError,
     InvalidModelError,
     InvalidParameterValueError,
     NonExistentParameterError,
@@ -384,10 +385,21 @@ class Projection:
                     value, pairs, self._key("delay"), settings.dt, settings.min_delay_steps,
                     settings.max_delay_steps, self.label,
                 )
+                self._check_one_delay(columns[name])
             else:
                 columns[name] = lower_synaptic(name, value, pairs, self._key(name))
                 self._check_range(name, columns[name])
         return columns
+
+    def _check_one_delay(self, delays: Any) -> None:
+        """InvalidDelayError where connections whose psp is compared have several delays."""
+        definition, steps = self.synapse_type.definition, np.asarray(delays)
+        if definition.reduce in ("max", "min") and steps.size and np.any(steps != steps.flat[0]):
+            low, high = (float(limit) * self._owner.dt for limit in (steps.min(), steps.max()))
+            raise InvalidDelayError(
+                f"{self.label}: with reduce='{definition.reduce}' what the connections of a cell pass on is compared, "
+                f"so they have one delay. These are from {low:g} to {high:g} ms."
+            )
 
     def _survey(self, table: ConnectionTable, weights: Any) -> Any:
         """Learn how many connections all ranks have, and their delays; numbers with the signs of their weights."""
@@ -686,10 +698,12 @@ class Projection:
     def _lower(self, name: str, value: Any, draw: int) -> Any:
         settings = self._owner.settings
         if name == "delay":
-            return lower_delays(
+            delays = lower_delays(
                 value, self._pairs, self._key(name, draw), settings.dt, settings.min_delay_steps,
                 settings.max_delay_steps, self.label,
             )
+            self._check_one_delay(delays)
+            return delays
         lowered = lower_synaptic(name, value, self._pairs, self._key(name, draw))
         self._check_range(name, lowered)
         if name == "weight":

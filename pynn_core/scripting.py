@@ -331,7 +331,7 @@ class Script:
         self.simulation.schedule.clear("every")
 
     def enable_plasticity(self, projections: Any = None, period: Any = None, offset: Any = None) -> None:
-        """Let synapses learn again; those of all projections that learn, or of some. See Projection.enable_plasticity."""
+        """Let synapses learn again: those of all projections that do, or of some; see Projection.enable_plasticity."""
         for projection in self._learning(projections):
             projection.enable_plasticity(period if projection._goes_on else None,
                                          offset if projection._goes_on else None)

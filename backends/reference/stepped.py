@@ -18,8 +18,10 @@ from pyNN.equations import synapses
 from pyNN.equations.stepped import (
     DURATION,
     LEARNING,
+    NUMBERS,
     POST,
     PRE,
+    SHARE,
     Pathway,
     SteppedRule,
     rule_between,
@@ -170,10 +172,21 @@ class SteppedSynapses(RuledSynapses):
             return group.row(value.variable)
         return np.array(np.broadcast_to(group.parameters[value.variable], (group.size,)), dtype=float)
 
-    def index_of(self, part: Part, name: str) -> FloatArray:
-        """Index of the presynaptic ("i") or postsynaptic ("j") cell of each connection of a part."""
+    def number_of(self, part: Part, name: str) -> FloatArray:
+        """One of NUMBERS of each connection of a part."""
         table = self.projection.table
+        if name == SHARE:
+            post = np.asarray(table.post)
+            counts = np.bincount(post) if len(post) else np.zeros(0)
+            return np.asarray(part.of(1.0 / counts[post]), dtype=float)
+        if name == INDICES[2]:
+            return np.asarray(part.of(multisynaptic_index(table.pre, table.post)), dtype=float)
         return np.asarray(part.of(table.pre if name == INDICES[0] else table.post), dtype=float)
+
+    def _only_delay(self) -> int:
+        """The delay of all connections, in steps, where what they pass on is compared."""
+        delays = np.asarray(self.projection.delay_steps)
+        return int(delays.flat[0]) if delays.size else 1
 
     # -- what a session asks
 
@@ -207,14 +220,37 @@ class SteppedSynapses(RuledSynapses):
 
     def watched(self) -> set[tuple[str, str]]:
         """(side, variable) of cells that must be known on all MPI ranks: seen from afar, or events, which all keep."""
-        seen = {(PRE, value.variable) for value in self.rule.cells.values() if value.side == PRE}
+        seen = {(v.side, v.variable) for v in self.rule.cells.values() if v.side == PRE or v.over_all}
         return seen | {(pathway.side, pathway.event) for pathway in self.rule.pathways if pathway.event}
+
+
+def multisynaptic_index(pre: Any, post: Any) -> IntArray:
+    """The number of each connection among those of its pair of cells, in the order of the table."""
+    pairs = (np.asarray(post, dtype=np.int64) << 32) + np.asarray(pre, dtype=np.int64)
+    order = np.argsort(pairs, kind="stable")
+    ordered = pairs[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(pairs) else np.zeros(0, dtype=np.int64)
+    found = np.zeros(len(pairs), dtype=np.int64)
+    found[order] = np.arange(len(pairs)) - np.repeat(starts, np.diff(np.r_[starts, len(pairs)]))
+    return found
+
+
+def over_all(function: str, values: FloatArray) -> float:
+    """A number that all cells have together. Sums are from the first cell to the last, as in compiled code."""
+    if not len(values):
+        return 0.0
+    if function in ("min", "max"):
+        return float(values.min() if function == "min" else values.max())
+    terms = {"mean": values, "norm1": np.abs(values), "norm2": values * values}[function]
+    total = float(np.add.accumulate(terms)[-1])
+    return {"mean": total / len(values), "norm1": total, "norm2": math.sqrt(total)}[function]
 
 
 class SteppedEagerly(TableSynapses, SteppedSynapses):
     """What the plain engine keeps."""
 
     def start(self) -> None:
+        self._together: dict[tuple[int, str], float] = {}
         self.start_columns(float(self.start_step))
         self.classes = self.make_classes()
 
@@ -237,8 +273,14 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
 
     def follow_early(self, step: int) -> None:
         """What happens at the beginning of the step after `step`."""
+        self._look_at_all()
+        passed: dict[int, tuple[Part, FloatArray]] = {}
         for part in self.parts:
-            self._go_on(part, step)
+            self._go_on(part, step, passed)
+        for part, values in passed.values():
+            some = np.flatnonzero(values != -self._worst)
+            ring = part.target.ring
+            ring[(step + self._only_delay()) % len(ring), part.receptor, some] += values[some]
         for chosen in self.classes:
             if chosen.early:
                 self._act(chosen, step)
@@ -249,14 +291,32 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
             if not chosen.early:
                 self._act(chosen, step)
 
-    def _go_on(self, part: Part, step: int) -> None:
+    @property
+    def _worst(self) -> float:
+        """The infinity that the reduction is furthest from keeping, negated."""
+        return math.inf if self.rule.reduce == "max" else -math.inf
+
+    def _look_at_all(self) -> None:
+        """Note what all cells of a population have together at the beginning of a step."""
+        for part in self.parts:
+            for name, value in self.rule.cells.items():
+                if value.over_all:
+                    self._together[id(part), name] = over_all(value.over_all, self.cell_values(part, name))
+
+    def _go_on(self, part: Part, step: int, reduced: dict[int, tuple[Part, FloatArray]]) -> None:
         table = self._table(part, np.arange(len(part.pre)))
         known = self._values(part, np.arange(len(part.pre)), step)
         if self.rule.psp is not None:
             passed = self.sign * np.broadcast_to(Evaluator(known)(self.rule.psp), (len(part.pre),))
+            post = np.asarray(part.post)
+            if self.rule.reduce in ("max", "min"):
+                worst = np.full(part.target.size, -self._worst)
+                extreme = np.maximum if self.rule.reduce == "max" else np.minimum
+                extreme.at(reduced.setdefault(id(part.target), (part, worst))[1], post, passed)
+        if self.rule.psp is not None and self.rule.reduce not in ("max", "min"):
             slots = (step + np.broadcast_to(part.of(self.projection.delay_steps), (len(part.pre),)))
             ring = part.target.ring
-            np.add.at(ring[:, part.receptor], (slots % len(ring), np.asarray(part.post)), passed)
+            np.add.at(ring[:, part.receptor], (slots % len(ring), post), passed)
         if self.rule.every_step and self.is_due(step):
             self.execute(self.rule.every_step, known, table, self.key_step, step << EVENT_SHIFT)
             self._keep(known, table, [s for s in self.states if s not in self.rule.lazy])
@@ -290,6 +350,11 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
         if self.rule.is_plastic:
             self.weight[table] = known[WEIGHT]
 
+    def _together_now(self, part: Part, name: str) -> float:
+        if (id(part), name) not in self._together:
+            self._look_at_all()
+        return self._together[id(part), name]
+
     def _table(self, part: Part, where: IntArray) -> IntArray:
         return where if part.chosen is None else part.chosen[where]
 
@@ -301,9 +366,12 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
         found |= {name: state[table] for name, state in self.states.items()}
         found |= {TIME: step * self.dt, DT: self.dt, **self.schedule}
         for name, value in self.rule.cells.items():
+            if value.over_all:
+                found[name] = self._together_now(part, name)
+                continue
             cells = part.pre if value.side == PRE else part.post
             found[name] = self.cell_values(part, name)[np.asarray(cells)[where]]
-        found |= {name: self.index_of(part, name)[where] for name in INDICES if name in self.rule.reads}
+        found |= {name: self.number_of(part, name)[where] for name in NUMBERS if name in self.rule.reads}
         if RECEPTOR_TIME in self.rule.parameters:
             time = self.receptor_time(part)
             found[RECEPTOR_TIME] = time[where] if isinstance(time, np.ndarray) else time

@@ -38,6 +38,8 @@ def model_digest(model: Definition) -> str:
         ways = [(n, w.side, w.statements, w.transmitted, w.delay, *([w.event] if w.event else []))
                 for n, w in model.pathways.items()]
         rest = (*rest, ways, model.before_step, model.each_step, model.psp, model.method)  # type: ignore[assignment]
+    if model.reduce != "sum":
+        rest = (*rest, model.reduce)  # type: ignore[assignment]
     return _hash(repr((texts, rest)).encode())
 
 

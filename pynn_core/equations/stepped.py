@@ -19,6 +19,7 @@ from pyNN.equations.language import Expression
 from pyNN.equations.synapses import (
     CELL,
     DT,
+    INDICES,
     TIME,
     Assign,
     Course,
@@ -50,6 +51,8 @@ class CellValue:
     variable: str
     where: Expression
     """A place where the text names it."""
+    over_all: str = ""
+    """"mean", "min" ... of all cells of the population; "" for the cell that the connection ends at."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class SteppedRule(Rule):
     every_step: tuple[Assign, ...] = ()
     """Statements, the integration of equations among them."""
     psp: ast.expr | None = None
+    reduce: str = "sum"
     methods: dict[str, str] = field(default_factory=dict)
     """How each state with an equation goes on."""
 
@@ -107,14 +111,21 @@ class SteppedRule(Rule):
 
 LEARNING, DURATION = "_learning", "_duration"
 """Names in the statements of `switchable`: 1 or 0, and the time (ms) between two updates."""
+SHARE = "_share"
+"""Stands for 1 divided by the number of connections of the postsynaptic cell."""
+NUMBERS = (*INDICES, SHARE)
+"""What each connection has a number of its own of, besides parameters and states."""
 
 
 def switchable(rule: SteppedRule) -> SteppedRule:
     """A rule whose weight stays as it is while LEARNING is 0, and whose updates are over a time DURATION."""
     learns = ast.parse(f"{LEARNING} > 0.0", mode="eval").body
+    psp = rule.psp
+    if psp is not None and rule.reduce == "mean":
+        psp = ast.BinOp(psp, ast.Mult(), ast.Name(SHARE))
     longer = [Assign(a.name, _replaced(a.tree, {DT: DURATION})) for a in rule.every_step]
     return replace(
-        rule, every_step=held(longer, learns),
+        rule, psp=psp, every_step=held(longer, learns),
         pathways=tuple(replace(p, statements=held(p.statements, learns)) for p in rule.pathways),
     )
 
@@ -180,6 +191,8 @@ def _unit(value: CellValue, model: Definition, label: str) -> str:
 
 def _node(value: CellValue) -> ast.AST | None:
     name = f"{value.variable}_{value.side}"
+    if value.over_all:
+        name = language.reduction_name(value.over_all, value.variable, value.side)
     return next((n for n in ast.walk(value.where.tree) if isinstance(n, ast.Name) and n.id == name), None)
 
 
@@ -360,6 +373,11 @@ def stepwise(
 
 
 def cell_value(name: str, where: Expression) -> CellValue | None:
-    """What "v_post" or "tau_m_pre" names."""
+    """What "v_post", "tau_m_pre" or "mean__v_pre" names."""
     match = CELL.fullmatch(name)
-    return CellValue(match["side"], match["variable"], where) if match else None
+    if not match:
+        return None
+    function, _, variable = match["variable"].partition("__")
+    if variable and function in language.REDUCTIONS:
+        return CellValue(match["side"], variable, where, function)
+    return CellValue(match["side"], match["variable"], where)

@@ -24,8 +24,8 @@ RECEPTOR_TIME = "tau_psc"
 WEIGHT = "weight"
 FRACTION = "dendritic_delay_fraction"
 TIME, DT = "t", "dt"
-INDICES = ("i", "j")
-"""Index of the presynaptic and of the postsynaptic cell."""
+INDICES = ("i", "j", "multisynaptic_index")
+"""Index of the presynaptic and of the postsynaptic cell, and the number among the connections of this pair of cells."""
 CELL = re.compile(r"(?P<variable>[A-Za-z]\w*)_(?P<side>pre|post)")
 """How expressions name a variable of a cell: "v_post" is v of the postsynaptic one."""
 _CELL_FUNCTIONS = ("before", "sum")
@@ -196,7 +196,7 @@ def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -
     key = (
         d.name, tuple(d.units.items()), tuple(d.states), tuple(d.parameters), d.equations, d.on_pre, d.on_post,
         d.transmitted, d.unchecked_units, _Further(tuple(d.pathways.items()), d.before_step, d.each_step, d.psp,
-                                                   d.method, cell_units),
+                                                   d.method, d.reduce, cell_units),
     )  # fmt: skip
     return _rule(*key)
 
@@ -210,6 +210,7 @@ class _Further:
     each_step: str
     psp: str
     method: str
+    reduce: str
     cell_units: tuple[tuple[str, str], ...]
 
 
@@ -378,8 +379,10 @@ class _Reader:
         order = [n for n in derivatives if n in chosen]
         statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method)
         ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
-        ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay, way.event)
-                 for n, way in further.pathways]
+        ways += [
+            steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay, way.event)
+            for n, way in further.pathways
+        ]
         if blocks["on_post"]:
             ways.append(steps.Pathway("on_post", steps.POST, blocks["on_post"], None, ""))
         ways.sort(key=lambda way: way.side != steps.PRE)
@@ -389,6 +392,7 @@ class _Reader:
             classical.name, classical.parameters, classical.states, classical.sides, courses, classical.on_pre,
             classical.on_post, classical.transmitted, classical.units, cells=found, pathways=tuple(ways),
             every_step=(*blocks["before_step"], *statements, *blocks["each_step"]), psp=trees.get("psp"),
+            reduce=further.reduce,
             methods={**lazy, **methods},
         )
 

@@ -20,6 +20,7 @@ FLAGS = (
     *language.SYNAPSE_FLAGS, "event-driven", "clock-driven", *language.METHODS, *language.METHOD_ALIASES
 )  # fmt: skip
 PLASTIC = "plastic"
+REDUCE = ("sum", "mean", "max", "min")
 _OWN = {
     "weight": Parameter(0.0, "", "synaptic weight, in the unit of the receptor"),
     "delay": Parameter(None, "ms", "time from spike to effect"),
@@ -28,6 +29,8 @@ _FRACTION = Parameter(1.0, "", "part of the delay after the synapse", minimum=0.
 _SWITCH = Parameter(1.0, "", "whether the weight changes (1) or stays as it is (0)", minimum=0.0)
 _TIMES = {"t_pre": "pre", "t_post": "post", "t_last": ""}
 """Names of times of the last spike (ms), and which side's they are."""
+_UPDATE = "lastupdate"
+"""The time (ms) at which a spike or event has last acted; 0 before the first."""
 _NO_SPIKE = -1e7
 _CELLS = ("N", "lastspike", "not_refractory")
 
@@ -69,6 +72,7 @@ def SynapseType(
     method: str = "auto",
     before_step: str = "",
     on_event: Mapping[str, str] | None = None,
+    reduce: str = "sum",
 ) -> type[EquationSynapseType]:
     """A synapse type from its equations; the class is used as a standard one is: ``MySynapse(weight=0.1, tau=20.0)``.
 
@@ -80,9 +84,12 @@ def SynapseType(
     executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
     dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
     `delay_name`. `on_event` has what happens at events of the cells that are no spikes, ``{"axon_spike": "x += 1"}``,
-    or "post.burst" of the postsynaptic ones: pathways with the names "axon_spike" and "post_burst". `each_step` and `before_step` are statements executed in every step, after and before the equations;
-    `psp` is passed on to the receptor in every step. `pre.x` and `post.x` (or x_pre, x_post) are variables and
-    parameters of the cells. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
+    or "post.burst" of the postsynaptic ones: pathways with the names "axon_spike" and "post_burst". `each_step` and
+    `before_step` are statements executed in every step, after and before the equations; `psp` is passed on to the
+    receptor in every step: of all connections of a cell the sum, or what `reduce` says, "mean", "max" or "min"; for the
+    last two, all connections have one delay. `pre.x` and `post.x` (or x_pre, x_post) are variables and parameters of
+    the cells, `mean(pre.x)` (min, max, norm1, norm2) a number that all cells of the population have together at the
+    beginning of the step. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
     `magnitudes`: parameters of which statements see the absolute value. Raises EquationError, with line and caret, for
     text that is wrong, and CapabilityError for what synapses do not have.
     """
@@ -92,10 +99,15 @@ def SynapseType(
             raise InvalidModelError(f"{name}: {part} is text, not {text!r}.")
     if not name.isidentifier():
         raise InvalidModelError(f"name={name!r}: a synapse type has a name as a class has, such as 'MySynapse'.")
-    reader = _Reader(name, unchecked_units, functions, constants or {})
+    reader = _Reader(name, unchecked_units, functions, constants or {}, method)
     ways = pathways(name, on_pre, on_post, transmitted, delays or {}, on_event or {})
     attributes = reader.read(equations, parameters, ways, before_step, each_step, psp, initial or {})
-    attributes["method"] = method
+    if reduce not in REDUCE or reduce != "sum" and not psp.strip():
+        raise InvalidModelError(
+            f"{name}: reduce={reduce!r}; it says what is made of psp= of all connections of a cell: {', '.join(REDUCE)}."
+            f"{nearest(str(reduce), REDUCE)}" + ("" if psp.strip() else " There is no psp= here.")
+        )
+    attributes["reduce"] = reduce
     wrong = [n for n in magnitudes if n not in attributes["parameters"]]
     if wrong:
         raise InvalidModelError(
@@ -190,8 +202,8 @@ def _events(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str, s
         side, _, event = key.rpartition(".") if isinstance(key, str) else ("", "", "")
         if side not in ("", "pre", "post") or not event.isidentifier() or not isinstance(text, str):
             raise InvalidModelError(
-                f"{model}: on_event has {key!r}: {text!r}. What is wanted is an event of the presynaptic cells, 'burst' "
-                "or 'pre.burst', or of the postsynaptic ones, 'post.burst', and statements as text."
+                f"{model}: on_event has {key!r}: {text!r}. It takes an event of the presynaptic cells, 'burst' or "
+                " 'pre.burst', or of the postsynaptic ones, 'post.burst', and statements as text."
             )
         found[key.replace(".", "_")] = (side or "pre", event, text)
     return found
@@ -209,11 +221,14 @@ def _texts(model: str, part: str, given: str | Mapping[str, str]) -> dict[str, s
 class _Reader:
     """From what a script gives to the attributes of a class, in the language of pyNN.equations.synapses."""
 
-    def __init__(self, name: str, unchecked: bool, functions: str, constants: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, unchecked: bool, functions: str, constants: Mapping[str, Any], method: str
+    ) -> None:
         self.name = name
+        self.method = method
         self.unchecked = unchecked
         self.values = ValueReader(name, unchecked, functions, constants, {})
-        self.vocabulary = self.values.vocabulary
+        self.vocabulary = dataclasses.replace(self.values.vocabulary, reductions=True)
 
     def read(
         self, equations: str, parameters: Any, ways: list[Way], before_step: str, each_step: str, psp: str,
@@ -228,7 +243,7 @@ class _Reader:
         if psp.strip():
             outputs["psp"] = language.parse_value(psp, self.name, "psp", self.vocabulary)
         times = self._times_of(lines, parsed, outputs, parameters, initial)
-        if any(_TIMES[n] != "pre" for n in times) and not any(way.side == "post" for way in ways):
+        if any(_TIMES.get(n) in ("post", "") for n in times) and not any(way.side == "post" for way in ways):
             ways = [*ways, Way("post", "post", "on_post", "", "0")]
             parsed["on_post"] = []
         changed = {s.name for block in parsed.values() for s in block}
@@ -263,16 +278,19 @@ class _Reader:
         switched = synapses.WEIGHT in changed | slopes and PLASTIC not in found
         if switched:
             found[PLASTIC] = _SWITCH
-        states |= {name: State(_NO_SPIKE, "" if self.unchecked else "ms") for name in times}
+        unit = "" if self.unchecked else "ms"
+        states |= {name: State(0.0 if name == _UPDATE else _NO_SPIKE, unit) for name in times}
         known = {*found, *states, *(line.name for line in lines), synapses.RECEPTOR_TIME}
         before, after = (self._sides(ways, parsed, side) for side in ("pre", "post"))
         texts = {part: self._statements(block, known, switched) for part, block in parsed.items()}
         for way in ways:
-            added = [f"{n} = t" for n in times if not way.event and _TIMES[n] in (way.side, "")]
+            added = [f"{n} = t" for n in times
+                     if n == _UPDATE or not way.event and _TIMES[n] in (way.side, "")]
             texts[way.part] = "\n".join([t for t in (texts[way.part],) if t.strip()] + added)
         values = {part: self._text(output, known | {s.name for s in parsed.get(part, [])})
                   for part, output in outputs.items()}
         attributes = {
+            "method": self.method,
             "parameters": found,
             "states": states,
             "equations": self._equations(equations, lines, known, before, after, switched),
@@ -315,7 +333,7 @@ class _Reader:
         own = {*(line.name for line in lines), *self.values._parameters(parameters), *initial}
         own |= {s.name for block in parsed.values() for s in block}
         named = {n for e in expressions for n in e.names} - own
-        return [n for n in _TIMES if n in named]
+        return [n for n in (*_TIMES, _UPDATE) if n in named]
 
     def _unit(self, line: Equation) -> str:
         """The unit of the interface's numbers; "" for what is a number."""
