@@ -86,7 +86,7 @@ class Capabilities:
     streaming: bool = False
     """Whether its sessions are StreamingSessions, so that recorded data can go to a file during a run."""
     plasticity_switch: bool = False
-    """Whether its sessions are LearningSessions, so that synapses can stop learning during a run."""
+    """Whether its sessions are LearningSessions: synapses can stop learning, and pathways acting, during a run."""
     placement: Placement = in_blocks
     """Which cells of a population are on this MPI rank."""
     checkpoints: bool = False
@@ -156,6 +156,9 @@ class LearningSession(Session, Protocol):
 
     def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
         """Have the synapses of a projection learn, or not, from the next step on."""
+
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        """Have the spikes of a pathway act, or not, from the next step on."""
 
 
 class StreamingSession(Session, Protocol):

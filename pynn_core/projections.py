@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from pyNN.simulation import Simulation
 
 _ADDRESSES = ("presynaptic_index", "postsynaptic_index")
+FRACTION = "dendritic_delay_fraction"
 GAP_JUNCTION = "gap"
 """The receptor type of an electrical connection."""
 _GAP_NAMES = (None, "default", GAP_JUNCTION, "source_section.gap")
@@ -109,6 +110,51 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.presynaptic_index} -> {self.postsynaptic_index}, weight={self.weight:g})"
+
+
+class SynapticPathway:
+    """A way in which the spikes, or the events, of one side act on the synapses of a projection.
+
+    `name`, `side` ("pre" or "post"), `event` ("" for spikes), `order` (of what acts at the same moment), `delay` (ms)
+    and `active`, whether it acts at all; the last two can be set.
+    """
+
+    def __init__(self, projection: Projection, key: str, name: str, side: str, event: str, delay: str, order: int):
+        self._projection, self._key, self._delay = projection, key, delay
+        self.name, self.side, self.event, self.order = name, side, event, order
+
+    @property
+    def delay(self) -> FloatArray:
+        """One number a connection, in the order of ``Projection.get(format="list")``."""
+        if self._delay:
+            return np.array(self._projection.get(self._delay, format="list", with_address=False))
+        definition = self._projection.synapse_type.definition
+        whole = np.array(self._projection.get("delay", format="list", with_address=False))
+        if self.side == "pre":
+            return whole
+        fraction = self._projection._column(FRACTION) if FRACTION in definition.parameters else 1.0
+        return np.asarray(whole * fraction)
+
+    @delay.setter
+    def delay(self, value: Any) -> None:
+        if not self._delay and self.side == "post":
+            raise CapabilityError(
+                f"{self._projection.label}: the delay of '{self.name}' is {FRACTION}*delay. For one of its own give the "
+                f"synapse type delays={{'{self.name}': ...}}."
+            )
+        self._projection.set(**{self._delay or "delay": value})
+
+    @property
+    def active(self) -> bool:
+        return self._projection._spec.active.get(self._key, True)
+
+    @active.setter
+    def active(self, value: bool) -> None:
+        self._projection._set_active(self._key, bool(value))
+
+    def __repr__(self) -> str:
+        what = f"event {self.event}" if self.event else "spikes"
+        return f"SynapticPathway({self.name!r}, {what} of the {self.side} cells, {'active' if self.active else 'silent'})"
 
 
 class Projection:
@@ -848,18 +894,44 @@ class Projection:
                 f"{type(self.synapse_type).__name__} do not."
             )
 
-    def _set_plasticity(self, plasticity: Plasticity) -> None:
+    @property
+    def pathways(self) -> dict[str, SynapticPathway]:
+        """The ways in which spikes and events act on these synapses, by name: "pre", "post" or what the type says."""
+        definition = self.synapse_type.definition
+        first = {"on_pre": "pre", "on_post": "post", **getattr(self.synapse_type, "first_pathways", {})}
+        found = [] if definition.coupling else [("on_pre", first["on_pre"], "pre", "", "delay")]
+        ways = definition.pathways
+        found += [(n, n, way.side, way.event, way.delay) for n, way in ways.items() if way.side == "pre"]
+        found += [("on_post", first["on_post"], "post", "", "")] if definition.on_post.strip() else []
+        found += [(n, n, way.side, way.event, way.delay) for n, way in ways.items() if way.side == "post"]
+        return {row[1]: SynapticPathway(self, *row, order) for order, row in enumerate(found)}
+
+    def _set_active(self, pathway: str, active: bool) -> None:
+        definition = self.synapse_type.definition
+        if definition.is_static:
+            raise CapabilityError(
+                f"{self.label}: {definition.name} has nothing but spikes that pass a weight on. Set the weight to 0."
+            )
+        session = self._learning_session("make pathways inactive")
+        if session is not None:
+            session.set_active(self._number, pathway, active)
+        self._spec.active[pathway] = active
+
+    def _learning_session(self, what: str) -> LearningSession | None:
+        """What is told of changes, if there is something; CapabilityError on backends that cannot `what`."""
         owner = self._owner
         owner.require_open()
         if not owner.backend.capabilities.plasticity_switch:
             reason = owner.backend.capabilities.missing.get("enable_plasticity, disable_plasticity", "")
             raise CapabilityError(
-                f"{self.label}: the backend '{owner.backend.name}' cannot switch learning on and off. {reason} "
-                "pyNN.reference can."
+                f"{self.label}: the backend '{owner.backend.name}' cannot {what}. {reason} pyNN.reference can."
             )
-        session = owner.session_to_change
+        return cast("LearningSession | None", owner.session_to_change)
+
+    def _set_plasticity(self, plasticity: Plasticity) -> None:
+        session = self._learning_session("switch learning on and off")
         if session is not None:
-            cast("LearningSession", session).set_plasticity(self._number, plasticity)
+            session.set_plasticity(self._number, plasticity)
         self._spec.plasticity = plasticity
 
     # --- recording ---------------------------------------------------------------------------------------------

@@ -245,6 +245,8 @@ class ProjectionSpec:
     """The smallest and the largest delay of the connections on all MPI ranks, where `table` is only a share."""
     plasticity: Plasticity | None = None
     """None: always, as nobody has said anything."""
+    active: dict[str, bool] = field(default_factory=dict)
+    """Pathways ("on_pre", "on_post", or a name) of which a script has said whether they act; the others do."""
 
 
 @dataclass

@@ -275,6 +275,9 @@ class MockSession:
     def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
         self._projection(projection)
 
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        self._projection(projection)
+
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         table = self._projection(projection).spec.table
         if table is None:

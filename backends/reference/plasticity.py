@@ -115,6 +115,7 @@ class RuledSynapses(ABC):
         self.parts = parts
         self.general: Rule = self._make_rule()
         self.plasticity = self.spec.plasticity or Plasticity()
+        self.active = dict(self.spec.active)
         self.rule: Rule = self._present_rule()
         self.dt = dt
         self.start_step = step
@@ -137,12 +138,21 @@ class RuledSynapses(ABC):
 
     def _present_rule(self) -> Rule:
         """What is done now: nothing to weights where the synapses do not learn."""
-        return self.general if self.plasticity.on else synapses.without_learning(self.general)
+        if self.plasticity.on and all(self.active.values()):
+            return self.general
+        return synapses.partly(self.general, self.plasticity.on, self.active)
 
     def set_plasticity(self, plasticity: Plasticity, step: int) -> None:
         """Learn or not, from now on."""
         self.settle(step)
         self.plasticity = plasticity
+        self.rule = self._present_rule()
+        self.take_rule(step)
+
+    def set_active(self, pathway: str, active: bool, step: int) -> None:
+        """Have the spikes of a pathway act or not, from now on."""
+        self.settle(step)
+        self.active[pathway] = active
         self.rule = self._present_rule()
         self.take_rule(step)
 

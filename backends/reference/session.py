@@ -433,6 +433,13 @@ class ReferenceSession:
             target.synapses.set_plasticity(plasticity, self.current_step)
             self._stale = True
 
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        target = self._projection(projection)
+        target.spec.active[pathway] = active
+        if target.synapses is not None:
+            target.synapses.set_active(pathway, active, self.current_step)
+            self._stale = True
+
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         table = self._projection(projection).table
         return table.pre.copy(), table.post.copy()

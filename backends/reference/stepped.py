@@ -194,6 +194,9 @@ class SteppedSynapses(RuledSynapses):
         """Learn or not, from now on: the rule is the same, and what its statements see is not."""
         self.plasticity = plasticity
 
+    def set_active(self, pathway: str, active: bool, step: int) -> None:
+        self.active[pathway] = active
+
     def write(self, name: str, value: Any, step: int) -> None:
         if name in {p.delay for p in self.rule.pathways if p.delay}:
             before = self.projection.columns[name]
@@ -324,6 +327,8 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
     def _act(self, chosen: EventClass, step: int) -> None:
         while chosen.waiting and chosen.waiting[0][0] + chosen.lag <= step:
             spike, cell, repeat = chosen.waiting.popleft()
+            if not self.active.get(chosen.pathway.name, True):
+                continue
             where = chosen.order[chosen.starts[cell] : chosen.starts[cell + 1]]
             if not len(where):
                 continue

@@ -69,6 +69,8 @@ class SteppedPart:
         self.cell_pointers = np.array(addresses or [0], dtype=np.int64)
         numbers = {"dt": synapses.dt, "sign": synapses.sign, **synapses.schedule}
         numbers |= {EVERY: synapses.plasticity.every, FIRST: synapses.plasticity.first}
+        for number, pathway in enumerate(synapses.rule.pathways):
+            numbers[f"_active_{number}"] = float(synapses.active.get(pathway.name, True))
         numbers |= {f"s_{n}": float(values[n]) for n in plan.scalars}
         self.numbers = np.array([numbers[name] for name in plan.numbers])
         delays = np.broadcast_to(part.of(synapses.projection.delay_steps), (len(self.pre),))

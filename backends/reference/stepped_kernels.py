@@ -77,7 +77,8 @@ class StepPlan:
     @property
     def numbers(self) -> list[str]:
         """What a kernel's array of numbers holds."""
-        return [DT, "sign", LEARNING, DURATION, EVERY, FIRST, *(f"s_{n}" for n in self.scalars)]
+        acting = [f"_active_{k}" for k in range(len(self.rule.pathways))]
+        return [DT, "sign", LEARNING, DURATION, EVERY, FIRST, *acting, *(f"s_{n}" for n in self.scalars)]
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -231,6 +232,7 @@ class _StepWriter(_Writer):
         self.add(1, "sources = r[PATHWAY_SOURCES]", "starts = integers(r[PATHWAY_START_ADDRESS], sources + 1)")
         self.add(1, "order = integers(r[PATHWAY_INDEX_ADDRESS], starts[sources])")
         self._each_spike()
+        self.add(2, f"if _active_{number} == 0.0:", "    continue")
         if rule.is_random:
             self.add(2, "key = r[PATHWAY_KEY]")
         self.add(2, "arrival = s + r[PATHWAY_AWAY]", "now = arrival*dt")

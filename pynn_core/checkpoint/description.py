@@ -20,7 +20,7 @@ from pyNN.specs import ConnectionTable, CurrentSpec, Plasticity, PopulationSpec,
 Words = NDArray[np.uint64]
 _AT_ONCE = 1 << 16
 """Connections that are dealt with together, so that what is in between stays in the processor's cache."""
-_PARAMETER, _INITIAL, _PLASTICITY = "parameter", "initial value", "plasticity"
+_PARAMETER, _INITIAL, _PLASTICITY, _PATHWAY = "parameter", "initial value", "plasticity", "pathway"
 
 
 def model_digest(model: Definition) -> str:
@@ -191,8 +191,10 @@ def changeable(spec: PopulationSpec | ProjectionSpec | CurrentSpec) -> dict[str,
     found = {f"{_INITIAL} {n}": v for n, v in spec.initial_values.items()}
     if isinstance(spec, PopulationSpec):
         found |= {f"{_PARAMETER} {n}": v for n, v in spec.parameters.items()}
-    elif spec.plasticity is not None:
-        found |= {f"{_PLASTICITY} {n}": int(v) for n, v in asdict(spec.plasticity).items()}
+    else:
+        found |= {f"{_PATHWAY} {n}": int(v) for n, v in spec.active.items()}
+        if spec.plasticity is not None:
+            found |= {f"{_PLASTICITY} {n}": int(v) for n, v in asdict(spec.plasticity).items()}
     return found
 
 
@@ -206,6 +208,8 @@ def change(spec: PopulationSpec | ProjectionSpec | CurrentSpec, item: str, value
         before = spec.plasticity or Plasticity()  # type: ignore[union-attr]
         spec.plasticity = replace(  # type: ignore[union-attr]
             before, **{name: bool(value) if name == "on" else int(value)})
+    elif item.startswith(_PATHWAY):
+        spec.active[item[len(_PATHWAY) + 1 :]] = bool(value)  # type: ignore[union-attr]
     elif item == "cells":
         spec.cells = value  # type: ignore[union-attr]
     else:

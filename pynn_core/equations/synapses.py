@@ -180,10 +180,20 @@ def held(statements: Iterable[Assign], condition: ast.expr) -> tuple[Assign, ...
     )
 
 
-def without_learning(rule: Rule) -> Rule:
-    """A rule that differs in nothing but that the weight stays as it is."""
+def partly(rule: Rule, learns: bool, active: Mapping[str, bool]) -> Rule:
+    """A rule of which spikes do not do everything: the weight stays, or all that those of one side change."""
     never = ast.parse("0.0 > 1.0", mode="eval").body
-    return replace(rule, on_pre=held(rule.on_pre, never), on_post=held(rule.on_post, never))
+    blocks = {"on_pre": rule.on_pre, "on_post": rule.on_post}
+    for name, statements in blocks.items():
+        if not active.get(name, True):
+            blocks[name] = tuple(
+                Assign(a.name, ast.IfExp(never, a.tree, ast.Name(a.name))) if a.name in (*rule.states, WEIGHT) else a
+                for a in statements
+            )
+        elif not learns:
+            blocks[name] = held(statements, never)
+    sent = rule.transmitted if active.get("on_pre", True) else ast.Constant(0.0)
+    return replace(rule, transmitted=sent, **blocks)
 
 
 def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -> Rule:

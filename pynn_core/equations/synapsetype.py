@@ -40,6 +40,8 @@ class EquationSynapseType(BaseSynapseType):
 
     unchecked_units: ClassVar[bool] = False
     description: ClassVar[str] = ""
+    first_pathways: ClassVar[Mapping[str, str]] = {}
+    """How the script calls "on_pre" and "on_post"."""
 
     @classmethod
     def _make_definition(cls) -> Definition:
@@ -113,6 +115,7 @@ def SynapseType(
         raise InvalidModelError(
             f"{name}: magnitudes has '{wrong[0]}', which is no parameter.{nearest(wrong[0], attributes['parameters'])}"
         )
+    attributes["first_pathways"] = {way.part: way.name for way in ways if way.part in ("on_pre", "on_post")}
     attributes.update(
         __doc__=description or f"{name}: a synapse type from equations.",
         __module__=__name__,
