@@ -238,4 +238,6 @@ STEPPED_RECEPTOR = 15
 STEPPED_EXTREME_ADDRESS = 16  # float64 (targets,): largest or smallest psp of a step; 0: all are added up
 STEPPED_FIRST = 17  # 1: the first record of those with the same array
 STEPPED_LAST = 18
-STEPPED_FIELDS = 19
+STEPPED_BEFORE_ADDRESS = 19  # float64 (states, connections): just before the last postsynaptic spike
+STEPPED_LAST_POST_ADDRESS = 20  # float64 (connections,): the step in which that arrived
+STEPPED_FIELDS = 21

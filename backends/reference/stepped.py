@@ -255,6 +255,9 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
     def start(self) -> None:
         self._together: dict[tuple[int, str], float] = {}
         self.start_columns(float(self.start_step))
+        self.before: dict[str, FloatArray] = {name: np.zeros(self.size) for name in self.rule.late}
+        """States just before the last postsynaptic spike, which arrived at the step `last_post`."""
+        self.last_post: FloatArray = np.full(self.size, -math.inf)
         self.classes = self.make_classes()
 
     # -- what the engine asks
@@ -340,14 +343,33 @@ class SteppedEagerly(TableSynapses, SteppedSynapses):
             event = (spike << EVENT_SHIFT) + (repeat << (EVENT_SHIFT - 4))
             key = self.key_pre if chosen.pathway.side == PRE else self.key_post
             number = self.rule.pathways.index(chosen.pathway)
+            seen = self._before_together(chosen.pathway, known, table, arrival)
             self.execute(chosen.pathway.statements, known, table, key + number, event)
-            self._keep(known, table, list(self.states))
+            self._keep(known | seen, table, list(self.states))
+            known |= seen
             self.last[table] = np.maximum(arrival, self.last[table])
             if chosen.pathway.transmitted is not None:
                 passed = self.sign * Evaluator(known)(chosen.pathway.transmitted)
                 ring = chosen.part.target.ring
                 slot = ring[(spike + chosen.delay) % len(ring), chosen.part.receptor]
                 np.add.at(slot, np.asarray(chosen.part.post)[where], passed)
+
+    def _before_together(
+        self, pathway: Pathway, known: dict[str, Any], table: IntArray, arrival: int
+    ) -> dict[str, FloatArray]:
+        """Let a presynaptic spike see what a postsynaptic one that arrives with it has changed as it was before that.
+
+        The present values, which the spike does not change.
+        """
+        together = self.last_post[table] == arrival
+        if pathway.side == POST:
+            for name, before in self.before.items():
+                before[table] = np.where(together, before[table], known[name])
+            self.last_post[table] = arrival
+            return {}
+        present = {name: known[name] for name in self.before}
+        known |= {name: np.where(together, before[table], known[name]) for name, before in self.before.items()}
+        return present
 
     def _keep(self, known: dict[str, Any], table: IntArray, states: list[str]) -> None:
         for name in states:

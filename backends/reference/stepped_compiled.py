@@ -40,6 +40,8 @@ class SteppedPart:
         for row, name in enumerate(states):
             self.states[row] = self._column(synapses.initial[name])
         self.touched: FloatArray = np.full(number, float(step))
+        self.before: FloatArray = np.zeros((len(synapses.rule.late), number))
+        self.last_post: FloatArray = np.full(number, -np.inf)
         keys = synapses.keys() if synapses.rule.is_random else np.zeros(0, dtype=np.int64)
         self.keys = np.ascontiguousarray(keys[self.table]) if len(keys) else keys
         self.together = [np.array([self._now(name)]) for name in synapses.rule.cells]
@@ -89,6 +91,8 @@ class SteppedPart:
             (layout.STEPPED_WEIGHT_ADDRESS, self.weights),
             (layout.STEPPED_STATE_ADDRESS, self.states),
             (layout.STEPPED_TOUCHED_ADDRESS, self.touched),
+            (layout.STEPPED_BEFORE_ADDRESS, self.before),
+            (layout.STEPPED_LAST_POST_ADDRESS, self.last_post),
             (layout.STEPPED_COLUMN_ADDRESS, self.pointers),
             (layout.STEPPED_CELL_ADDRESS, self.cell_pointers),
             (layout.STEPPED_SCALAR_ADDRESS, self.numbers),

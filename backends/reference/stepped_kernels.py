@@ -135,6 +135,10 @@ class _StepWriter(_Writer):
         for j, state in enumerate(self.rule.states):
             self.add(1, f"a_{state} = floats(p[STEPPED_STATE_ADDRESS] + {8 * j}*connections, connections)")
         self.add(1, "touched = floats(p[STEPPED_TOUCHED_ADDRESS], connections)")
+        if self.rule.late:
+            self.add(1, "last_post = floats(p[STEPPED_LAST_POST_ADDRESS], connections)")
+        for j, state in enumerate(self.rule.late):
+            self.add(1, f"before_{state} = floats(p[STEPPED_BEFORE_ADDRESS] + {8 * j}*connections, connections)")
         self.add(1, f"columns = integers(p[STEPPED_COLUMN_ADDRESS], {max(len(plan.columns), 1)})")
         for j, name in enumerate(plan.columns):
             self.add(1, f"column_{name} = floats(columns[{j}], connections)")
@@ -244,7 +248,16 @@ class _StepWriter(_Writer):
         if rule.lazy:
             self.add(3, "_t = max((arrival - touched[k])*dt, 0.0)")
             self._evolve(3, rule.lazy)
+        late = self.rule.late
+        if late and pathway.side == PRE:
+            self.add(3, *(f"kept_{state} = v_{state}" for state in late), "if last_post[k] == arrival:")
+            self.add(4, *(f"v_{state} = before_{state}[k]" for state in late))
+        elif late:
+            self.add(3, "if last_post[k] != arrival:", "    last_post[k] = arrival")
+            self.add(4, *(f"before_{state}[k] = v_{state}" for state in late))
         self.statements(3, pathway.statements, ("key", "keys[k]", "event"))
+        if pathway.side == PRE:
+            self.add(3, *(f"v_{state} = kept_{state}" for state in late))
         if pathway.transmitted is not None:
             self.add(3, f"ring[slot + np.int64(posts[k])] += sign*{self.expression(pathway.transmitted)}")
         self._put_back(3, rule.states)

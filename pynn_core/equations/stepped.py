@@ -90,6 +90,13 @@ class SteppedRule(Rule):
         return [s for s, method in self.methods.items() if method == EVENT_DRIVEN]
 
     @property
+    def late(self) -> list[str]:
+        """States that spikes of the postsynaptic side only change: a presynaptic one that arrives together with such a
+        spike acts after it, and sees them as before it."""
+        changed = {side: {a.name for p in self.pathways if p.side == side for a in p.statements} for side in SIDES}
+        return [s for s in self.states if s in changed[POST] - changed[PRE]]
+
+    @property
     def assigned(self) -> set[str]:
         blocks = (self.every_step, *(p.statements for p in self.pathways))
         return {a.name for block in blocks for a in block}
