@@ -139,8 +139,8 @@ class SynapticPathway:
     def delay(self, value: Any) -> None:
         if not self._delay and self.side == "post":
             raise CapabilityError(
-                f"{self._projection.label}: the delay of '{self.name}' is {FRACTION}*delay. For one of its own give the "
-                f"synapse type delays={{'{self.name}': ...}}."
+                f"{self._projection.label}: the delay of '{self.name}' is {FRACTION}*delay. For one of its own, "
+                f"the type needs delays={{'{self.name}': ...}}."
             )
         self._projection.set(**{self._delay or "delay": value})
 
@@ -154,7 +154,8 @@ class SynapticPathway:
 
     def __repr__(self) -> str:
         what = f"event {self.event}" if self.event else "spikes"
-        return f"SynapticPathway({self.name!r}, {what} of the {self.side} cells, {'active' if self.active else 'silent'})"
+        state = "active" if self.active else "silent"
+        return f"SynapticPathway({self.name!r}, {what} of the {self.side} cells, {state})"
 
 
 class Projection:

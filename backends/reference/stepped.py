@@ -246,7 +246,7 @@ def over_all(function: str, values: FloatArray) -> float:
         return float(values.min() if function == "min" else values.max())
     terms = {"mean": values, "norm1": np.abs(values), "norm2": values * values}[function]
     total = float(np.add.accumulate(terms)[-1])
-    return {"mean": total / len(values), "norm1": total, "norm2": math.sqrt(total)}[function]
+    return total / len(values) if function == "mean" else math.sqrt(total) if function == "norm2" else total
 
 
 class SteppedEagerly(TableSynapses, SteppedSynapses):

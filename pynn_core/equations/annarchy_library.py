@@ -12,9 +12,10 @@ _TRANSMITTED = "w*pre.r"
 _TEXTS: dict[str, dict[str, str]] = {
     "STP": {
         "parameters": "tau_rec = 100.0\ntau_facil = 0.01\nU = 0.5",
-        "equations": "dx/dt = (1 - x)/tau_rec : init=1.0, event-driven\ndu/dt = (U - u)/tau_facil : init=0.5, event-driven",
+        "equations": "dx/dt = (1 - x)/tau_rec : init=1.0, event-driven\n"
+                     "du/dt = (U - u)/tau_facil : init=0.5, event-driven",
         "pre_spike": "g_target += w*u*x; x *= 1 - u; u += U*(1 - u)",
-        "description": "Short-term plasticity: x is what is available, u what a spike uses of it (Tsodyks and Markram).",
+        "description": "Short-term plasticity of Tsodyks and Markram: of what is available, x, a spike uses u.",
     },
     "STDP": {
         "parameters": "tau_plus = 20.0\ntau_minus = 20.0\nA_plus = 0.01\nA_minus = 0.01\nw_min = 0.0\nw_max = 1.0",

@@ -183,17 +183,18 @@ def held(statements: Iterable[Assign], condition: ast.expr) -> tuple[Assign, ...
 def partly(rule: Rule, learns: bool, active: Mapping[str, bool]) -> Rule:
     """A rule of which spikes do not do everything: the weight stays, or all that those of one side change."""
     never = ast.parse("0.0 > 1.0", mode="eval").body
-    blocks = {"on_pre": rule.on_pre, "on_post": rule.on_post}
-    for name, statements in blocks.items():
-        if not active.get(name, True):
-            blocks[name] = tuple(
-                Assign(a.name, ast.IfExp(never, a.tree, ast.Name(a.name))) if a.name in (*rule.states, WEIGHT) else a
-                for a in statements
-            )
-        elif not learns:
-            blocks[name] = held(statements, never)
+
+    def what_is_left(name: str, statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
+        if active.get(name, True):
+            return statements if learns else held(statements, never)
+        return tuple(
+            Assign(a.name, ast.IfExp(never, a.tree, ast.Name(a.name))) if a.name in (*rule.states, WEIGHT) else a
+            for a in statements
+        )
+
     sent = rule.transmitted if active.get("on_pre", True) else ast.Constant(0.0)
-    return replace(rule, transmitted=sent, **blocks)
+    on_pre, on_post = what_is_left("on_pre", rule.on_pre), what_is_left("on_post", rule.on_post)
+    return replace(rule, transmitted=sent, on_pre=on_pre, on_post=on_post)
 
 
 def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -> Rule:

@@ -106,7 +106,7 @@ def SynapseType(
     attributes = reader.read(equations, parameters, ways, before_step, each_step, psp, initial or {})
     if reduce not in REDUCE or reduce != "sum" and not psp.strip():
         raise InvalidModelError(
-            f"{name}: reduce={reduce!r}; it says what is made of psp= of all connections of a cell: {', '.join(REDUCE)}."
+            f"{name}: reduce={reduce!r}; it says what is made of the psp= of a cell's connections: {', '.join(REDUCE)}."
             f"{nearest(str(reduce), REDUCE)}" + ("" if psp.strip() else " There is no psp= here.")
         )
     attributes["reduce"] = reduce
@@ -163,7 +163,7 @@ def pathways(
     sides = {name: side for side, found in texts.items() for name in found}
     sides |= {name: side for name, (side, _, _) in events.items()}
     both = set(texts["pre"]) & set(texts["post"]) | {n for n in given_events for found in texts.values() if n in found}
-    sending = {"pre", *(name for name, side in sides.items() if side == "pre")}
+    sending = {"pre", *texts["pre"], *(name for name, (side, _, _) in events.items() if side == "pre")}
     for what, given, possible in (("transmitted", passed, sending), ("delays", delays, set(sides))):
         wrong = [n for n in given if n not in possible]
         if wrong:

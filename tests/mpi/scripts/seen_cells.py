@@ -25,7 +25,8 @@ Bursting = CellType(
     receptors={"excitatory": "v += weight"},
 )  # fmt: skip
 Driven = SynapseType(
-    name="Driven", equations="dz/dt = (mean(pre.v) - norm2(post.v)/10 + multisynaptic_index*mV)/mV/ms : 1 (euler)\nb : ms",
+    name="Driven",
+    equations="dz/dt = (mean(pre.v) - norm2(post.v)/10 + multisynaptic_index*mV)/mV/ms : 1 (euler)\nb : ms",
     on_pre="weight += 0.01*rand()", on_event={"high": "z += 1", "post.high": "b += t"}, delays={"high": 1.7},
     transmitted={"pre": "weight", "high": "10*weight"}, psp="0.0001*weight*v_pre/mV", reduce="max",
 )  # fmt: skip
@@ -47,7 +48,8 @@ projections[0].enable_plasticity(period=0.3)
 sim.run(6.0)
 projections[3].disable_plasticity()
 sim.run(9.0)
-found = {"max": [float(x).hex() for x in bursting.get_data(gather="all").segments[0].analogsignals[0].magnitude[::30].ravel()]}
+largest = bursting.get_data(gather="all").segments[0].analogsignals[0].magnitude
+found = {"max": [float(x).hex() for x in largest[::30].ravel()]}
 for number, projection in enumerate(projections):
     for name in ("weight", "z", "b" if number == 3 else "n"):
         rows = projection.get(name, format="list", gather="all")

@@ -83,7 +83,8 @@ def test_events_of_cells_that_are_updated_rarely_happen_once(engine: str) -> Non
         name="Slow", equations="dv/dt = 1*mV/ms : mV (euler)", events={"burst": "v > 0.95*mV and v < 1.05*mV"},
         update_interval=0.5, receptors={"excitatory": "v += weight"},
     )  # fmt: skip
-    Counting = SynapseType(name="Counting", equations="n : 1\nat : ms", on_event={"burst": "n += 1; at = t"}, transmitted={})
+    Counting = SynapseType(name="Counting", equations="n : 1\nat : ms", on_event={"burst": "n += 1; at = t"},
+                           transmitted={})  # fmt: skip
     sim.setup(timestep=0.1, engine=engine)
     cells = sim.Population(2, Slow())
     projection = sim.Projection(cells, cells, sim.AllToAllConnector(), Counting(weight=0.0, delay=0.3))
@@ -115,9 +116,10 @@ def test_an_event_that_cells_do_not_have() -> None:
 
 
 def rates(engine: str) -> tuple[Any, Any, np.ndarray]:
-    """Four presynaptic and two postsynaptic rate-coded cells, one step ahead of ANNarchy's, which updates synapses last."""
+    """Four presynaptic and two postsynaptic cells with a rate, a step ahead: ANNarchy updates synapses last."""
     sim.setup(timestep=0.1, engine=engine)
-    Rate = library.Neuron(parameters="a = 1.0\ntau = 10.0", equations="dr/dt = (a - r)/tau + 0*g_exc : init=0.2", **NEVER)
+    Rate = library.Neuron(parameters="a = 1.0\ntau = 10.0",
+                          equations="dr/dt = (a - r)/tau + 0*g_exc : init=0.2", **NEVER)  # fmt: skip
     populations = []
     for a, tau in (([0.5, 1.0, 1.5, -2.0], [10.0, 20.0, 30.0, 40.0]), ([1.0, 2.0], [15.0, 25.0])):
         start = 0.2 + 0.1 * (np.array(a) - 0.2) / np.array(tau)
@@ -278,8 +280,8 @@ def test_spike_timing_and_short_term_plasticity_of_annarchy(engine: str) -> None
     learning = sim.Projection(source, cell, to_all, library.STDP(
         tau_plus=20.0, tau_minus=30.0, A_plus=0.1, A_minus=0.12, w_max=2.0, weight=1.0, delay=0.2,
         dendritic_delay_fraction=0.0), receptor_type="exc")  # fmt: skip
-    short = sim.Projection(source, target, to_all, library.STP(tau_rec=100.0, tau_facil=50.0, U=0.3, weight=1.5, delay=0.1),
-                           receptor_type="exc")  # fmt: skip
+    short = sim.Projection(source, target, to_all, library.STP(
+        tau_rec=100.0, tau_facil=50.0, U=0.3, weight=1.5, delay=0.1), receptor_type="exc")  # fmt: skip
     short.initialize(u=0.3)
     found, now = [], 0.0
     for time in TIMES:
@@ -301,7 +303,8 @@ def test_periods_of_updates_are_those_of_annarchy(engine: str) -> None:
     sim.setup(timestep=0.5, engine=engine)
     Cell = library.Neuron(equations="dv/dt = 0.0*g_exc", spike="v > 1.0", reset="v = 0.0")
     cells = sim.Population(1, Cell())
-    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), Growing(weight=1.0, delay=0.5), receptor_type="exc")
+    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), Growing(weight=1.0, delay=0.5),
+                                receptor_type="exc")  # fmt: skip
 
     def state() -> list[float]:
         return [float(listed(projection, name)[0]) for name in ("x", "n", "weight")]
