@@ -658,6 +658,8 @@ def _check_call(expression: Expression, node: ast.Call, vocabulary: Vocabulary) 
         functions.update(DRAWS)
     functions.update(dict.fromkeys(vocabulary.tables, (1, 2)))
     functions.update({n: (len(f.arguments),) for n, f in vocabulary.functions.items()})
+    if name not in functions and vocabulary.reductions and name in REDUCTIONS:
+        expression.fail(f"'{name}' is of one variable of the cells on one side, such as {name}(pre.v).", node)
     if name not in functions:
         expression.fail(
             f"'{name}' is not a function here.{nearest(name, functions)} Functions: {', '.join(functions)}.", node

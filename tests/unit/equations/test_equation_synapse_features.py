@@ -221,7 +221,7 @@ def test_what_is_compared_has_one_delay() -> None:
         projection.set(delay=np.linspace(1.0, 2.0, 9).reshape(3, 3))
     projection.set(delay=2.0)
     sim.end()
-    with pytest.raises(EquationError, match="'mean' is not a function here"):
+    with pytest.raises(EquationError, match=r"such as mean\(pre.v\)"):
         SynapseType(name="Wrong", psp="mean(weight)")
 
 
@@ -326,6 +326,12 @@ def test_periods_of_updates_are_those_of_annarchy(engine: str) -> None:
     assert projection.plasticity
     sim.run(1.0)
     np.testing.assert_allclose(state(), [28.0, 20.0, 1.8], **ROUNDING)
+    # What has been switched off stays so in the next trial.
+    sim.disable_plasticity(projection)
+    sim.reset()
+    sim.run(3.0)
+    assert not projection.plasticity
+    np.testing.assert_allclose(state(), [3.0, 6.0, 1.0], **ROUNDING)
     sim.end()
 
 
