@@ -467,8 +467,12 @@ class Projection:
         return np.array([sign for sign, present in ((-1.0, filled[:, 3].any()), (1.0, filled[:, 4].any())) if present])
 
     def _check_range(self, name: str, values: Any) -> None:
-        """Raise InvalidParameterValueError for values under the minimum that the synapse type declares."""
+        """Raise InvalidParameterValueError for values under the minimum that the synapse type declares, or for several."""
         model = self.synapse_type
+        if np.ndim(values) and model.definition.parameters[name].shared:
+            raise InvalidParameterValueError(
+                f"{self.label}: '{name}' of {type(model).__name__} is shared, so it is one number for all connections."
+            )
         check_range(name, values, model.definition.parameters[name], type(model).__name__)
 
     def _described(

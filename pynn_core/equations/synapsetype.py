@@ -82,7 +82,7 @@ def SynapseType(
     spike; others are integrated in every step, by `method` or the flag of the equation. Flags (pre), (post): one value
     for each presynaptic or postsynaptic cell where that makes no difference, which is so by itself where spikes of one
     side only change the variable; "event-driven", "clock-driven" where the text insists. "x : unit" declares what
-    statements change, or a parameter. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
+    statements change, or a parameter; "x : unit (shared)" one that has the same value for all connections. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
     executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
     dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
     `delay_name`. `on_event` has what happens at events of the cells that are no spikes, ``{"axon_spike": "x += 1"}``,
@@ -259,10 +259,14 @@ class _Reader:
             unit = self._unit(line)
             if line.name == synapses.WEIGHT:
                 continue
+            fixed = [flag for flag in ("shared", "constant") if flag in line.flags]
+            if fixed and line.name in changed:
+                line.expression.line.fail(f"'{line.name}' is {fixed[0]}, but statements change it.",
+                                          line.expression.line.text.index(line.name), len(line.name))  # fmt: skip
             if line.is_derivative or line.is_declaration and line.name in changed:
                 states[line.name] = State(0.0, unit)
             elif line.is_declaration:
-                declared[line.name] = Parameter(0.0, unit)
+                declared[line.name] = Parameter(0.0, unit, shared="shared" in line.flags)
         found = {**_OWN, **declared}
         has_post = any(way.part == "on_post" for way in ways)
         if has_post:

@@ -15,7 +15,14 @@ import pyNN.mock
 import pyNN.reference as sim
 from pyNN.equations import CellType, Synapse, SynapseType
 from pyNN.equations import annarchy as library
-from pyNN.errors import CapabilityError, EquationError, InvalidDelayError, InvalidModelError, InvalidTimeError
+from pyNN.errors import (
+    CapabilityError,
+    EquationError,
+    InvalidDelayError,
+    InvalidModelError,
+    InvalidParameterValueError,
+    InvalidTimeError,
+)
 
 ENGINES = ["numpy", "numba"]
 ROUNDING = {"rtol": 1e-13, "atol": 1e-13}
@@ -408,6 +415,22 @@ def test_what_cannot_be_switched() -> None:
     pyNN.mock.disable_plasticity()
     assert not projection.plasticity
     pyNN.mock.end()
+
+
+def test_what_is_shared_is_one_number() -> None:
+    with pytest.raises(EquationError, match="'x' is shared, but statements change it"):
+        SynapseType(name="Wrong", equations="x : 1 (shared)", on_pre="x += 1")
+    Scaled = SynapseType(name="Scaled", equations="gain : 1 (shared)", transmitted="gain*weight")
+    sim.setup(engine="numpy")
+    cells = sim.Population(2, sim.IF_curr_exp())
+    with pytest.raises(InvalidParameterValueError, match="'gain' of Scaled is shared"):
+        sim.Projection(cells, cells, sim.AllToAllConnector(), Scaled(weight=0.1, delay=1.0, gain="d"))
+    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), Scaled(weight=0.1, delay=1.0, gain=2.0))
+    with pytest.raises(InvalidParameterValueError, match="one number for all connections"):
+        projection.set(gain=[1.0, 2.0, 3.0, 4.0])
+    projection.set(gain=3.0)
+    assert set(listed(projection, "gain")) == {3.0}
+    sim.end()
 
 
 # --- pathways --------------------------------------------------------------------------------------------------------
