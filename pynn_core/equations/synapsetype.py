@@ -82,18 +82,19 @@ def SynapseType(
     spike; others are integrated in every step, by `method` or the flag of the equation. Flags (pre), (post): one value
     for each presynaptic or postsynaptic cell where that makes no difference, which is so by itself where spikes of one
     side only change the variable; "event-driven", "clock-driven" where the text insists. "x : unit" declares what
-    statements change, or a parameter; "x : unit (shared)" one that has the same value for all connections. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
-    executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
-    dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
-    `delay_name`. `on_event` has what happens at events of the cells that are no spikes, ``{"axon_spike": "x += 1"}``,
-    or "post.burst" of the postsynaptic ones: pathways with the names "axon_spike" and "post_burst". `each_step` and
-    `before_step` are statements executed in every step, after and before the equations; `psp` is passed on to the
-    receptor in every step: of all connections of a cell the sum, or what `reduce` says, "mean", "max" or "min"; for the
-    last two, all connections have one delay. `pre.x` and `post.x` (or x_pre, x_post) are variables and parameters of
-    the cells, `mean(pre.x)` (min, max, norm1, norm2) a number that all cells of the population have together at the
-    beginning of the step. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
-    `magnitudes`: parameters of which statements see the absolute value. Raises EquationError, with line and caret, for
-    text that is wrong, and CapabilityError for what synapses do not have.
+    statements change, or a parameter; "x : unit (shared)" one that has the same value for all connections. `on_pre` and
+    `on_post` are statements that a presynaptic or postsynaptic spike executes at the synapse, and `transmitted` is what
+    the presynaptic spike then adds to the receptor. Each may be a dictionary of several pathways; `delays` (ms, by
+    name) gives a pathway a delay of its own, the parameter `delay_name`. `on_event` has what happens at events of the
+    cells that are no spikes, ``{"axon_spike": "x += 1"}``, or "post.burst" of the postsynaptic ones: pathways with the
+    names "axon_spike" and "post_burst". `each_step` and `before_step` are statements executed in every step, after and
+    before the equations; `psp` is passed on to the receptor in every step: of all connections of a cell the sum, or
+    what `reduce` says, "mean", "max" or "min"; for the last two, all connections have one delay. `pre.x` and `post.x`
+    (or x_pre, x_post) are variables and parameters of the cells, `mean(pre.x)` (min, max, norm1, norm2) a number that
+    all cells of the population have together at the beginning of the step. A type that changes `weight` has the
+    parameter `plastic`: with 0, the weight stays. `magnitudes`: parameters of which statements see the absolute value.
+    Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for what synapses do not
+    have.
     """
     for part, text in (("equations", equations), ("functions", functions), ("each_step", each_step), ("psp", psp),
                        ("before_step", before_step)):
