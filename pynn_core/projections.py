@@ -467,7 +467,7 @@ class Projection:
         return np.array([sign for sign, present in ((-1.0, filled[:, 3].any()), (1.0, filled[:, 4].any())) if present])
 
     def _check_range(self, name: str, values: Any) -> None:
-        """InvalidParameterValueError for values under the minimum of the synapse type, or several where one is shared."""
+        """InvalidParameterValueError for values under the minimum of the type, or for several where one is shared."""
         model = self.synapse_type
         if np.ndim(values) and model.definition.parameters[name].shared:
             raise InvalidParameterValueError(
