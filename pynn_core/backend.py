@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.parallel import Communicator, block_share
-from pyNN.specs import CurrentSpec, FloatArray, IntArray, NetworkSpec, PopulationSpec
+from pyNN.specs import CurrentSpec, FloatArray, IntArray, NetworkSpec, Plasticity, PopulationSpec
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ class Capabilities:
     """Whether static connections may come as pyNN.connectors.regeneration.RegeneratedTable, and are not stored then."""
     streaming: bool = False
     """Whether its sessions are StreamingSessions, so that recorded data can go to a file during a run."""
+    plasticity_switch: bool = False
+    """Whether its sessions are LearningSessions: synapses can stop learning, and pathways acting, during a run."""
     placement: Placement = in_blocks
     """Which cells of a population are on this MPI rank."""
     checkpoints: bool = False
@@ -147,6 +149,16 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free everything. Calling it twice is harmless."""
+
+
+class LearningSession(Session, Protocol):
+    """A session whose synapses can be told when to learn."""
+
+    def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
+        """Have the synapses of a projection learn, or not, from the next step on."""
+
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        """Have the spikes of a pathway act, or not, from the next step on."""
 
 
 class StreamingSession(Session, Protocol):

@@ -65,7 +65,7 @@ class Event:
 
 @dataclass(frozen=True)
 class SynapticPathway:
-    """A way in which the spikes of one side act on a synapse, besides `on_pre` and `on_post` of its type."""
+    """A way in which spikes or events of one side act on a synapse, besides `on_pre` and `on_post` of its type."""
 
     side: str
     """"pre" or "post": whose spikes."""
@@ -74,6 +74,8 @@ class SynapticPathway:
     """What a presynaptic spike passes on to the receptor, evaluated after the statements."""
     delay: str = ""
     """The parameter that is its delay (ms); "" for that of the connection."""
+    event: str = ""
+    """The event of the cells that takes the place of their spikes; "" for spikes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +144,8 @@ class Definition:
     """Synapse types: statements executed in every step, after those equations."""
     psp: str = ""
     """Synapse types: what is passed on to the receptor in every step, whether there are spikes or not."""
+    reduce: str = "sum"
+    """Synapse types: what is made of the `psp` of all connections of a cell: "sum", "mean", "max" or "min"."""
     coupling: str = ""
     """Electrical synapses: the current (nA) into the postsynaptic cell, in terms of v_pre, v_post and parameters."""
     magnitudes: tuple[str, ...] = ()
@@ -329,6 +333,7 @@ class BaseSynapseType(BaseModelType):
     before_step: ClassVar[str] = ""
     each_step: ClassVar[str] = ""
     psp: ClassVar[str] = ""
+    reduce: ClassVar[str] = "sum"
     method: ClassVar[str] = "auto"
     coupling: ClassVar[str] = ""
     magnitudes: ClassVar[tuple[str, ...]] = ()
@@ -365,6 +370,7 @@ class BaseSynapseType(BaseModelType):
             before_step=cls.before_step,
             each_step=cls.each_step,
             psp=cls.psp,
+            reduce=cls.reduce,
             method=cls.method,
             coupling=cls.coupling,
             magnitudes=cls.magnitudes,

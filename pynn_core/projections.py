@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import (
     CapabilityError,
     ConnectionError,
+    InvalidDelayError,
     InvalidModelError,
     InvalidParameterValueError,
     NonExistentParameterError,
@@ -33,6 +35,7 @@ from pyNN.lowering import (
     lower_synaptic,
 )
 from pyNN.models import BaseSynapseType, Receptor, check_parameter_names, check_state_names
+from pyNN.operations import whole_steps
 from pyNN.parallel import gather_columns, rank_name, together
 from pyNN.parameters import check_range
 from pyNN.populations import ID, BasePopulation
@@ -40,15 +43,25 @@ from pyNN.procedural import regenerated_table
 from pyNN.random.streams import derive_key
 from pyNN.recording import SynapseRecorder
 from pyNN.space import Space
-from pyNN.specs import ConnectionRule, ConnectionTable, FloatArray, IntArray, ProjectionSpec, SourceTable
+from pyNN.specs import (
+    ConnectionRule,
+    ConnectionTable,
+    FloatArray,
+    IntArray,
+    Plasticity,
+    ProjectionSpec,
+    SourceTable,
+)
 from pyNN.standardmodels.synapses import StaticSynapse
 from pyNN.synapse_views import Selecting
 from pyNN.utility.progress import build_progress
 
 if TYPE_CHECKING:
+    from pyNN.backend import LearningSession
     from pyNN.simulation import Simulation
 
 _ADDRESSES = ("presynaptic_index", "postsynaptic_index")
+FRACTION = "dendritic_delay_fraction"
 GAP_JUNCTION = "gap"
 """The receptor type of an electrical connection."""
 _GAP_NAMES = (None, "default", GAP_JUNCTION, "source_section.gap")
@@ -98,6 +111,52 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.presynaptic_index} -> {self.postsynaptic_index}, weight={self.weight:g})"
+
+
+class SynapticPathway:
+    """A way in which the spikes, or the events, of one side act on the synapses of a projection.
+
+    `name`, `side` ("pre" or "post"), `event` ("" for spikes), `order` (of what acts at the same moment), `delay` (ms)
+    and `active`, whether it acts at all; the last two can be set.
+    """
+
+    def __init__(self, projection: Projection, key: str, name: str, side: str, event: str, delay: str, order: int):
+        self._projection, self._key, self._delay = projection, key, delay
+        self.name, self.side, self.event, self.order = name, side, event, order
+
+    @property
+    def delay(self) -> FloatArray:
+        """One number a connection, in the order of ``Projection.get(format="list")``."""
+        if self._delay:
+            return np.array(self._projection.get(self._delay, format="list", with_address=False))
+        definition = self._projection.synapse_type.definition
+        whole = np.array(self._projection.get("delay", format="list", with_address=False))
+        if self.side == "pre":
+            return whole
+        fraction = self._projection._column(FRACTION) if FRACTION in definition.parameters else 1.0
+        return np.asarray(whole * fraction)
+
+    @delay.setter
+    def delay(self, value: Any) -> None:
+        if not self._delay and self.side == "post":
+            raise CapabilityError(
+                f"{self._projection.label}: the delay of '{self.name}' is {FRACTION}*delay. For one of its own, "
+                f"the type needs delays={{'{self.name}': ...}}."
+            )
+        self._projection.set(**{self._delay or "delay": value})
+
+    @property
+    def active(self) -> bool:
+        return self._projection._spec.active.get(self._key, True)
+
+    @active.setter
+    def active(self, value: bool) -> None:
+        self._projection._set_active(self._key, bool(value))
+
+    def __repr__(self) -> str:
+        what = f"event {self.event}" if self.event else "spikes"
+        state = "active" if self.active else "silent"
+        return f"SynapticPathway({self.name!r}, {what} of the {self.side} cells, {state})"
 
 
 class Projection(Selecting):
@@ -375,10 +434,21 @@ class Projection(Selecting):
                     value, pairs, self._key("delay"), settings.dt, settings.min_delay_steps,
                     settings.max_delay_steps, self.label,
                 )
+                self._check_one_delay(columns[name])
             else:
                 columns[name] = lower_synaptic(name, value, pairs, self._key(name))
                 self._check_range(name, columns[name])
         return columns
+
+    def _check_one_delay(self, delays: Any) -> None:
+        """InvalidDelayError where connections whose psp is compared have several delays."""
+        definition, steps = self.synapse_type.definition, np.asarray(delays)
+        if definition.reduce in ("max", "min") and steps.size and np.any(steps != steps.flat[0]):
+            low, high = (float(limit) * self._owner.dt for limit in (steps.min(), steps.max()))
+            raise InvalidDelayError(
+                f"{self.label}: with reduce='{definition.reduce}' what the connections of a cell pass on is compared, "
+                f"so they have one delay. These are from {low:g} to {high:g} ms."
+            )
 
     def _survey(self, table: ConnectionTable, weights: Any) -> Any:
         """Learn how many connections all ranks have, and their delays; numbers with the signs of their weights."""
@@ -399,8 +469,12 @@ class Projection(Selecting):
         return np.array([sign for sign, present in ((-1.0, filled[:, 3].any()), (1.0, filled[:, 4].any())) if present])
 
     def _check_range(self, name: str, values: Any) -> None:
-        """Raise InvalidParameterValueError for values under the minimum that the synapse type declares."""
+        """InvalidParameterValueError for values under the minimum of the type, or for several where one is shared."""
         model = self.synapse_type
+        if np.ndim(values) and model.definition.parameters[name].shared:
+            raise InvalidParameterValueError(
+                f"{self.label}: '{name}' of {type(model).__name__} is shared, so it is one number for all connections."
+            )
         check_range(name, values, model.definition.parameters[name], type(model).__name__)
 
     def _described(
@@ -688,10 +762,12 @@ class Projection(Selecting):
         """What the simulator gets for a value of all connections, or those `of` a selection."""
         settings, pairs = self._owner.settings, self._pairs if of is None else of
         if name == "delay":
-            return lower_delays(
+            delays = lower_delays(
                 value, pairs, self._key(name, draw), settings.dt, settings.min_delay_steps,
                 settings.max_delay_steps, self.label,
             )
+            self._check_one_delay(delays)
+            return delays
         lowered = lower_synaptic(name, value, pairs, self._key(name, draw))
         self._check_range(name, lowered)
         if name == "weight":
@@ -748,6 +824,8 @@ class Projection(Selecting):
             column[chosen] = lower_synaptic(name, value, some, self._key(name, draw))
             states[name] = column
         self._check_bounds(changes)
+        if "delay" in changes:
+            self._check_one_delay(changes["delay"])
         self._store_states(states)
         for name, column in changes.items():
             self._store(name, column)
@@ -790,6 +868,114 @@ class Projection(Selecting):
             if session is not None:
                 session.write_synapses(self._number, name, value)
             self._spec.initial_values[name] = value
+
+    # --- learning ----------------------------------------------------------------------------------------------
+
+    @property
+    def _learns(self) -> bool:
+        """Whether weights change by themselves."""
+        from pyNN.equations.synapses import needs_rule, rule
+
+        definition = self.synapse_type.definition
+        return not definition.coupling and needs_rule(definition) and rule(definition).is_plastic
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether something but transmission happens in every time step."""
+        from pyNN.equations.stepped import SteppedRule
+        from pyNN.equations.synapses import needs_rule, rule
+
+        definition = self.synapse_type.definition
+        found = rule(definition) if not definition.coupling and needs_rule(definition) else None
+        return isinstance(found, SteppedRule) and bool(found.every_step)
+
+    @property
+    def plasticity(self) -> bool:
+        """Whether weights change by themselves; it can be set."""
+        return self._learns and (self._spec.plasticity or Plasticity()).on
+
+    @plasticity.setter
+    def plasticity(self, value: bool) -> None:
+        if value:
+            self.enable_plasticity()
+        else:
+            self.disable_plasticity()
+
+    def enable_plasticity(self, period: Any = None, offset: Any = None) -> None:
+        """Let the weights change again.
+
+        `period` (ms): equations and statements of every step are executed only so often, over so long a time, for the
+        first time after `offset` (ms) from now. What spikes do, they do at once. Both are multiples of the time step.
+        Raises CapabilityError for synapses that do not learn, and on backends that cannot say so.
+        """
+        if period is None and offset is None:
+            self._require_learning("enable_plasticity()")
+            self._set_plasticity(Plasticity())
+            return
+        if not self._goes_on:
+            raise CapabilityError(
+                f"{self.label}: nothing of {type(self.synapse_type).__name__} but transmission happens in every step, "
+                "so period and offset have no meaning. Leave them away."
+            )
+        dt = self._owner.dt
+        every = 1 if period is None else whole_steps(period, dt, "period")
+        ahead = whole_steps(offset, dt, "offset") if offset else 0
+        self._set_plasticity(Plasticity(True, every, self._owner.current_step + ahead))
+
+    def disable_plasticity(self) -> None:
+        """Have the weights stay as they are. Everything else goes on: transmission, and the other variables.
+
+        Raises CapabilityError for synapses that do not learn, and on backends that cannot say so.
+        """
+        self._require_learning("disable_plasticity()")
+        self._set_plasticity(replace(self._spec.plasticity or Plasticity(), on=False))
+
+    def _require_learning(self, what: str) -> None:
+        if not self._learns:
+            raise CapabilityError(
+                f"{self.label}: {what} is for synapses whose weights change by themselves, and those of "
+                f"{type(self.synapse_type).__name__} do not."
+            )
+
+    @property
+    def pathways(self) -> dict[str, SynapticPathway]:
+        """The ways in which spikes and events act on these synapses, by name: "pre", "post" or what the type says."""
+        definition = self.synapse_type.definition
+        first = {"on_pre": "pre", "on_post": "post", **getattr(self.synapse_type, "first_pathways", {})}
+        found = [] if definition.coupling else [("on_pre", first["on_pre"], "pre", "", "delay")]
+        ways = definition.pathways
+        found += [(n, n, way.side, way.event, way.delay) for n, way in ways.items() if way.side == "pre"]
+        found += [("on_post", first["on_post"], "post", "", "")] if definition.on_post.strip() else []
+        found += [(n, n, way.side, way.event, way.delay) for n, way in ways.items() if way.side == "post"]
+        return {row[1]: SynapticPathway(self, *row, order) for order, row in enumerate(found)}
+
+    def _set_active(self, pathway: str, active: bool) -> None:
+        definition = self.synapse_type.definition
+        if definition.is_static:
+            raise CapabilityError(
+                f"{self.label}: {definition.name} has nothing but spikes that pass a weight on. Set the weight to 0."
+            )
+        session = self._learning_session("make pathways inactive")
+        if session is not None:
+            session.set_active(self._number, pathway, active)
+        self._spec.active[pathway] = active
+
+    def _learning_session(self, what: str) -> LearningSession | None:
+        """What is told of changes, if there is something; CapabilityError on backends that cannot `what`."""
+        owner = self._owner
+        owner.require_open()
+        if not owner.backend.capabilities.plasticity_switch:
+            reason = owner.backend.capabilities.missing.get("enable_plasticity, disable_plasticity", "")
+            raise CapabilityError(
+                f"{self.label}: the backend '{owner.backend.name}' cannot {what}. {reason} pyNN.reference can."
+            )
+        return cast("LearningSession | None", owner.session_to_change)
+
+    def _set_plasticity(self, plasticity: Plasticity) -> None:
+        session = self._learning_session("switch learning on and off")
+        if session is not None:
+            session.set_plasticity(self._number, plasticity)
+        self._spec.plasticity = plasticity
 
     # --- recording ---------------------------------------------------------------------------------------------
 

@@ -330,6 +330,22 @@ class Script:
         """Forget all functions decorated with every()."""
         self.simulation.schedule.clear("every")
 
+    def enable_plasticity(self, projections: Any = None, period: Any = None, offset: Any = None) -> None:
+        """Let synapses learn again: those of all projections that do, or of some; see Projection.enable_plasticity."""
+        for projection in self._learning(projections):
+            projection.enable_plasticity(period if projection._goes_on else None,
+                                         offset if projection._goes_on else None)
+
+    def disable_plasticity(self, projections: Any = None) -> None:
+        """Have weights stay as they are; those of all projections that learn, or of some."""
+        for projection in self._learning(projections):
+            projection.disable_plasticity()
+
+    def _learning(self, projections: Any) -> list[Any]:
+        if projections is not None:
+            return [projections] if hasattr(projections, "enable_plasticity") else list(projections)
+        return [projection for projection in self.simulation.projections if projection._learns]
+
     def scheduling_summary(self) -> operations.SchedulingSummary:
         """What is done in each time step, in order: printed a table."""
         present = self.simulation

@@ -214,6 +214,18 @@ class ConnectionRule:
     """Synapse parameters: a number, or a pyNN.random.RandomDistribution. `delay` is in ms here."""
 
 
+@dataclass(frozen=True)
+class Plasticity:
+    """Whether and when the synapses of a projection learn."""
+
+    on: bool = True
+    """False: weights stay as they are, whatever else goes on."""
+    every: int = 1
+    """What goes on in every step does so in every so manieth step, and over as many steps."""
+    first: int = 0
+    """The first of these steps."""
+
+
 @dataclass
 class ProjectionSpec:
     """Connections from the cells `pre` to the cells `post` (global ids, in the order of the user's object)."""
@@ -231,6 +243,10 @@ class ProjectionSpec:
     """The states set with Projection.initialize: a number, or one a connection; the others start as the model says."""
     limits: tuple[int, int] | None = None
     """The smallest and the largest delay of the connections on all MPI ranks, where `table` is only a share."""
+    plasticity: Plasticity | None = None
+    """None: always, as nobody has said anything."""
+    active: dict[str, bool] = field(default_factory=dict)
+    """Pathways ("on_pre", "on_post", or a name) of which a script has said whether they act; the others do."""
 
 
 @dataclass

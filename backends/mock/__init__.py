@@ -44,5 +44,7 @@ callbacks_enabled = script.callbacks_enabled
 disable_callbacks = script.disable_callbacks
 enable_callbacks = script.enable_callbacks
 clear_all_callbacks = script.clear_all_callbacks
+enable_plasticity = script.enable_plasticity
+disable_plasticity = script.disable_plasticity
 scheduling_summary = script.scheduling_summary
 profiling_summary = script.profiling_summary

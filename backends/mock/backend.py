@@ -28,6 +28,7 @@ from pyNN.specs import (
     FloatArray,
     IntArray,
     NetworkSpec,
+    Plasticity,
     PopulationSpec,
     ProjectionSpec,
     Ragged,
@@ -63,6 +64,7 @@ class MockBackend:
         mpi=True,
         equations=True,
         streaming=True,
+        plasticity_switch=True,
         missing={
             "save_state, restore_state, run(checkpoint=)": "a dry run has no state to save.",
             "dynamics": "a dry run: membrane potentials stay at their initial values and cells never spike",
@@ -269,6 +271,12 @@ class MockSession:
     def _require_attribute(self, kept: _Synapses, name: str) -> None:
         if name not in kept.values:
             raise NonExistentParameterError(name, kept.spec.model.name, [*kept.values, "delay"])
+
+    def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
+        self._projection(projection)
+
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        self._projection(projection)
 
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         table = self._projection(projection).spec.table

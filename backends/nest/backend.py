@@ -74,6 +74,7 @@ class NestBackend:
             "MultiCompartmentNeuron": "cells are points here; NEURON and Arbor have cells with compartments.",
             "infinite parameters": "NEST would give potentials that are not numbers.",
             "spike at the moment a source is created after a run": "NEST's clock is past it; the next step will do.",
+            "enable_plasticity, disable_plasticity": "NEST's synapses learn as long as they exist.",
             "delay of existing connections": "NEST cannot change it.",
             "dendritic_delay_fraction other than 1": "NEST takes the whole delay for dendritic.",
             "w_min other than 0": "the smallest weight of NEST's plastic synapses is 0.",

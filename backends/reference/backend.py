@@ -92,6 +92,7 @@ class ReferenceBackend:
         tables_by_source=True,
         regenerates=True,
         checkpoints=True,
+        plasticity_switch=True,
         streaming=True,
         missing=MappingProxyType(
             {

@@ -24,10 +24,12 @@ _LARGEST_TABLE = 1 << 15
 
 
 class Queue:
-    """Spikes of a group of sources, in order, until every pathway has dealt with them."""
+    """Spikes of a group of sources, or its events of one kind, in order, until every pathway has dealt with them."""
 
-    def __init__(self, source: Group) -> None:
+    def __init__(self, source: Group, event: str = "") -> None:
         self.source = source
+        self.event = event
+        """What is kept of the cells; "" for their spikes."""
         self.steps: IntArray = np.zeros(1024, dtype=np.int64)
         self.cells: IntArray = np.zeros(1024, dtype=np.int64)
         self.record = np.zeros(layout.QUEUE_FIELDS, dtype=np.int64)
@@ -37,6 +39,9 @@ class Queue:
         self.record[layout.QUEUE_STEP_ADDRESS] = self.steps.ctypes.data
         self.record[layout.QUEUE_CELL_ADDRESS] = self.cells.ctypes.data
         self.record[layout.QUEUE_CAPACITY] = len(self.steps)
+        if self.event and isinstance(self.source, CellGroup):
+            self.record[layout.QUEUE_EVENT_ADDRESS] = self.source.row(self.event).ctypes.data
+            self.record[layout.QUEUE_EVERY] = self.source.every
 
     def make_room(self, number: int) -> bool:
         """Make the queue take that many more spikes; whether anything moved."""
@@ -141,8 +146,15 @@ class History:
         self.record[layout.HISTORY_LARGEST] = int(self.counts.max(initial=1))
 
 
+def queue_key(source: Group | None, event: str = "") -> tuple[int, str]:
+    """What the engine finds the queue of a group's spikes or events by."""
+    return id(source), event
+
+
 class Pathway:
     """Connections of one part of a projection that are dealt with alike, sorted by source cell."""
+
+    event = ""
 
     def __init__(self, synapses: CompiledSynapses, part: Part, chosen: IntArray | None, delay: Any, step: int) -> None:
         self.synapses = synapses
@@ -507,6 +519,10 @@ class CompiledSynapses(RuledSynapses):
         now[name] = np.array(np.broadcast_to(values, (self.size,)), dtype=float)
         for pathway in self.pathways:
             self._set_own(pathway, now, pathway.places(), step)
+
+    def take_rule(self, step: int) -> None:
+        if self._wanted_plan() != self.plan:
+            self._carry_over(step)
 
     def write_parameter(self, name: str, step: int) -> None:
         if self._wanted_plan() != self.plan:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from pyNN.compilation.pointers import add_atomically, call, call_plain, integers, records, replace_atomically
+from pyNN.compilation.pointers import add_atomically, call, call_plain, floats, integers, records, replace_atomically
 from pyNN.reference.layout import (
     CLOCK,
     CLOCK_KIND,
@@ -57,6 +57,8 @@ from pyNN.reference.layout import (
     QUEUE_CAPACITY,
     QUEUE_CELL_ADDRESS,
     QUEUE_COUNT,
+    QUEUE_EVENT_ADDRESS,
+    QUEUE_EVERY,
     QUEUE_FIELDS,
     QUEUE_GROUP,
     QUEUE_STEP_ADDRESS,
@@ -139,15 +141,34 @@ def _take_task(address):
 
 
 @njit(error_model="numpy")
-def _take_over(control, cursors, ends):
-    """Give the spikes of a step to those who keep spikes."""
+def _take_over_events(queue, size, step):
+    """Give the events of a step to the queue that keeps them."""
+    if step < 0 or step % queue[QUEUE_EVERY] != 0:
+        return
+    count = queue[QUEUE_COUNT]
+    happens = floats(queue[QUEUE_EVENT_ADDRESS], size)
+    steps = integers(queue[QUEUE_STEP_ADDRESS], queue[QUEUE_CAPACITY])
+    cells = integers(queue[QUEUE_CELL_ADDRESS], queue[QUEUE_CAPACITY])
+    for c in range(size):
+        if happens[c] != 0.0:
+            steps[count] = step
+            cells[count] = c
+            count += 1
+    queue[QUEUE_COUNT] = count
+
+
+@njit(error_model="numpy")
+def _take_over(control, cursors, ends, updated):
+    """Give the spikes of a step to those who keep spikes, and the events of the step to which cells were `updated`."""
     groups = _groups(control)
     queues = integers(control[QUEUE_ADDRESS], control[QUEUES])
     for q in range(queues.shape[0]):
         queue = integers(queues[q], QUEUE_FIELDS)
         g = queue[QUEUE_GROUP]
         first, last = cursors[g], ends[g]
-        if first < last:
+        if queue[QUEUE_EVENT_ADDRESS] != 0:
+            _take_over_events(queue, groups[g, SIZE], updated)
+        elif first < last:
             count = queue[QUEUE_COUNT]
             steps = integers(groups[g, SPIKE_STEP_ADDRESS], last)
             cells = integers(groups[g, SPIKE_CELL_ADDRESS], last)
@@ -335,7 +356,7 @@ def _begin_delivery(control, first, last):
         for g in range(groups.shape[0]):
             cursors[g] = groups[g, CURSOR]
         _find_ends(groups, cursors, ends, first)
-        _take_over(control, cursors, ends)
+        _take_over(control, cursors, ends, first if first > control[STEP] else -1)
 
 
 @njit(error_model="numpy")

@@ -166,7 +166,9 @@ QUEUE_STEP_ADDRESS = 1  # int64
 QUEUE_CELL_ADDRESS = 2
 QUEUE_COUNT = 3
 QUEUE_CAPACITY = 4
-QUEUE_FIELDS = 5
+QUEUE_EVENT_ADDRESS = 5  # float64: 1 for the cells in which the event happens whose queue it is; 0: that of spikes
+QUEUE_EVERY = 6  # steps between updates of these cells
+QUEUE_FIELDS = 7
 
 # A history: the spikes of the cells of one target group, and the postsynaptic states after each.
 HISTORY_KERNEL = 0
@@ -236,4 +238,9 @@ STEPPED_KEY_ADDRESS = 12  # int64 (connections,)
 STEPPED_STEP_KEY = 13  # of random numbers in every step
 STEPPED_TARGET = 14  # address of the target group's record
 STEPPED_RECEPTOR = 15
-STEPPED_FIELDS = 16
+STEPPED_EXTREME_ADDRESS = 16  # float64 (targets,): largest or smallest psp of a step; 0: all are added up
+STEPPED_FIRST = 17  # 1: the first record of those with the same array
+STEPPED_LAST = 18
+STEPPED_BEFORE_ADDRESS = 19  # float64 (states, connections): just before the last postsynaptic spike
+STEPPED_LAST_POST_ADDRESS = 20  # float64 (connections,): the step in which that arrived
+STEPPED_FIELDS = 21

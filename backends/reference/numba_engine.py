@@ -18,7 +18,7 @@ from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
-from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue
+from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
@@ -105,7 +105,7 @@ class NumbaEngine:
         self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
-        self._queues: dict[int, Queue] = {}
+        self._queues: dict[tuple[int, str], Queue] = {}
         self._pathways: list[Pathway | StepPathway] = []
         self._keepers: tuple[IntArray, IntArray, IntArray] = (_addresses([]), _addresses([]), _addresses([]))
         self._couplings = np.zeros((0, layout.COUPLING_FIELDS), dtype=np.int64)
@@ -118,8 +118,8 @@ class NumbaEngine:
         return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
 
     @property
-    def queues(self) -> dict[int, Queue]:
-        """Spikes that synapses with a rule have not dealt with yet, by id() of the group of their sources."""
+    def queues(self) -> dict[tuple[int, str], Queue]:
+        """Spikes and events that synapses with a rule have not dealt with yet, by compiled_synapses.queue_key."""
         return self._queues
 
     def slices(self, group: Group) -> list[tuple[int, int]]:
@@ -276,7 +276,8 @@ class NumbaEngine:
                     pathway.describe(None, None, base + width * self._rows[id(pathway.target)])
                     pathways.append(pathway)
                     continue
-                queue = self._queues.setdefault(id(pathway.source), Queue(pathway.source))
+                key = queue_key(pathway.source, pathway.event)
+                queue = self._queues.setdefault(key, Queue(pathway.source, pathway.event))
                 if not pathway.in_queue:
                     pathway.record[layout.PATHWAY_CURSOR] = queue.record[layout.QUEUE_COUNT]
                     pathway.in_queue = True

@@ -25,7 +25,7 @@ from pyNN.equations.synapses import FRACTION, RECEPTOR_TIME, WEIGHT, Rule
 from pyNN.errors import InternalError, InvalidParameterValueError, InvalidWeightError, NonExistentParameterError
 from pyNN.random.streams import derive_key, signed
 from pyNN.reference.world import CellGroup, Group, Projection
-from pyNN.specs import FloatArray, IntArray
+from pyNN.specs import FloatArray, IntArray, Plasticity
 
 _ON_GRID = 1e-9
 _MOST_DRAWS = 1 << 16
@@ -113,7 +113,10 @@ class RuledSynapses(ABC):
         self.spec = projection.spec
         self.model = projection.spec.model
         self.parts = parts
-        self.rule: Rule = self._make_rule()
+        self.general: Rule = self._make_rule()
+        self.plasticity = self.spec.plasticity or Plasticity()
+        self.active = dict(self.spec.active)
+        self.rule: Rule = self._present_rule()
         self.dt = dt
         self.start_step = step
         self.size = projection.table.size
@@ -132,6 +135,30 @@ class RuledSynapses(ABC):
 
     def _make_rule(self) -> Rule:
         return synapses.rule(self.model)
+
+    def _present_rule(self) -> Rule:
+        """What is done now: nothing to weights where the synapses do not learn."""
+        if self.plasticity.on and all(self.active.values()):
+            return self.general
+        return synapses.partly(self.general, self.plasticity.on, self.active)
+
+    def set_plasticity(self, plasticity: Plasticity, step: int) -> None:
+        """Learn or not, from now on."""
+        self.settle(step)
+        self.plasticity = plasticity
+        self.rule = self._present_rule()
+        self.take_rule(step)
+
+    def set_active(self, pathway: str, active: bool, step: int) -> None:
+        """Have the spikes of a pathway act or not, from now on."""
+        self.settle(step)
+        self.active[pathway] = active
+        self.rule = self._present_rule()
+        self.take_rule(step)
+
+    def take_rule(self, step: int) -> None:
+        """Take over a changed rule."""
+        return None
 
     @property
     def fraction(self) -> float:

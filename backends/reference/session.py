@@ -41,6 +41,7 @@ from pyNN.specs import (
     FloatArray,
     IntArray,
     NetworkSpec,
+    Plasticity,
     PopulationSpec,
     RecordingSpec,
     SourceTable,
@@ -137,14 +138,16 @@ class ReferenceSession:
         self._stale = True
 
     def _watch(self, projection: Projection) -> None:
-        """Note the states of presynaptic cells that synapses see, on ranks without such synapses, too."""
+        """Note the states of cells that synapses on all ranks see, on ranks without such synapses, too."""
         if not isinstance(projection.synapses, SteppedSynapses):
             return
-        for source, _, _ in split_by_population(self._populations, projection.spec.pre):
-            group = self._groups[source.id]
-            for name in projection.synapses.watched():
-                if isinstance(group, CellGroup) and name in group.analysis.states:
-                    self._world.watched[source.id, name] = group
+        watched = projection.synapses.watched()
+        for side, cells in (("pre", projection.spec.pre), ("post", projection.spec.post)):
+            for population, _, _ in split_by_population(self._populations, cells):
+                group = self._groups[population.id]
+                for name in (variable for own, variable in watched if own == side):
+                    if isinstance(group, CellGroup) and name in group.analysis.states:
+                        self._world.watched[population.id, name] = group
 
     def _make_routes(
         self, projection: Projection, populations: list[PopulationSpec], groups: dict[int, Group]
@@ -422,6 +425,20 @@ class ReferenceSession:
             if array.ndim and self._settings.options.get("weights") == "float32":
                 target.columns[name] = array.astype(np.float32).astype(float)
         target.changed = True
+
+    def set_plasticity(self, projection: int, plasticity: Plasticity) -> None:
+        target = self._projection(projection)
+        target.spec.plasticity = plasticity
+        if target.synapses is not None:
+            target.synapses.set_plasticity(plasticity, self.current_step)
+            self._stale = True
+
+    def set_active(self, projection: int, pathway: str, active: bool) -> None:
+        target = self._projection(projection)
+        target.spec.active[pathway] = active
+        if target.synapses is not None:
+            target.synapses.set_active(pathway, active, self.current_step)
+            self._stale = True
 
     def read_connections(self, projection: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         table = self._projection(projection).table

@@ -20,7 +20,7 @@ from pyNN.equations.synapses import WEIGHT, needs_rule
 from pyNN.errors import CapabilityError, InternalError
 from pyNN.parallel import together
 from pyNN.reference import layout
-from pyNN.reference.compiled_synapses import NO_SPIKE, CompiledSynapses, History, Pathway, Queue
+from pyNN.reference.compiled_synapses import NO_SPIKE, CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.eager_synapses import DelayClass, EagerSynapses
 from pyNN.reference.stepped import SteppedEagerly
 from pyNN.reference.stepped_compiled import SteppedCompiled
@@ -84,7 +84,9 @@ def _group_state(session: ReferenceSession, group: Group) -> Later:
             if isinstance(group, SourceGroup)
             else gathering.joined(lambda: _own_cells(session, group), lambda pieces: _all_cells(group, pieces), what)
         )
-        waiting = _waiting(session, group, gathering)
+        waiting: Tree = {}
+        for event in _kinds(group):
+            waiting |= _waiting(session, group, event, gathering)
         return None if tree is None else {**tree, **waiting}
 
     return state
@@ -137,10 +139,20 @@ def _state(name: str, piece: Tree) -> Any:
     return piece["states"][name]
 
 
-def _waiting(session: ReferenceSession, group: Group, gathering: Gathering) -> Tree:
+def _kinds(group: Group) -> list[str]:
+    """What synapses may wait for: spikes (""), and events."""
+    return ["", *sorted(group.spec.model.events)]
+
+
+def _place(event: str) -> str:
+    """Where what is under way stands in the tree of a group."""
+    return f"waiting {event}".strip()
+
+
+def _waiting(session: ReferenceSession, group: Group, event: str, gathering: Gathering) -> Tree:
     """Spikes that synapses have not dealt with yet. Every rank has those of all cells, as far back as it needs them."""
-    queue = _queues(session).get(id(group))
-    what = f"spikes of {group.spec.label} under way"
+    queue = _queues(session).get(queue_key(group, event))
+    what = f"{event or 'spikes'} of {group.spec.label} under way"
 
     def number() -> int:
         if queue is None or not queue.pathways:
@@ -158,10 +170,10 @@ def _waiting(session: ReferenceSession, group: Group, gathering: Gathering) -> T
         return {"steps": queue.steps[begin:end].copy(), "cells": queue.cells[begin:end].copy()}
 
     found = gathering.joined(spikes, lambda pieces: next(one for one in pieces if one is not None), what)
-    return {"waiting": found}
+    return {_place(event): found}
 
 
-def _queues(session: ReferenceSession) -> dict[int, Queue]:
+def _queues(session: ReferenceSession) -> dict[tuple[int, str], Queue]:
     return getattr(session._engine, "queues", {})
 
 
@@ -375,7 +387,7 @@ def _columns(synapses: CompiledSynapses, pathway: Pathway) -> dict[str, Any]:
 
 def _rows(pathway: Pathway) -> Tree:
     """What is shared by the connections of each source cell."""
-    queue = pathway.synapses.engine.queues.get(id(pathway.source))
+    queue = pathway.synapses.engine.queues.get(queue_key(pathway.source))
     behind = int(queue.record[layout.QUEUE_COUNT] - pathway.record[layout.PATHWAY_CURSOR]) if pathway.in_queue else 0
     return {
         "row_step": pathway.row_step.copy(),
@@ -427,7 +439,7 @@ def _all_histories(pieces: list[Tree | None]) -> Tree:
 
 
 def _restore_compiled(
-    synapses: CompiledSynapses, tree: Mapping[str, Any], queues: dict[int, Queue], places: IntArray | None
+    synapses: CompiledSynapses, tree: Mapping[str, Any], queues: dict[tuple[int, str], Queue], places: IntArray | None
 ) -> None:
     if synapses.size and _signature(synapses) != tree["plan"]:
         raise InternalError(f"{synapses.spec.label}: the synapses are kept in another way than in the saved state.")
@@ -447,7 +459,7 @@ def _restore_compiled(
         rows = rows_of[key]
         pathway.row_step[:], pathway.row_done[:] = rows["row_step"], rows["row_done"]
         pathway.row_state[:] = rows["row_state"]
-        queue = queues[id(pathway.source)]
+        queue = queues[queue_key(pathway.source)]
         pathway.record[layout.PATHWAY_CURSOR] = queue.record[layout.QUEUE_COUNT] - rows["behind"]
     for history in synapses.histories.values():
         _restore_history(history, tree["histories"][str(history.target.spec.id)])
@@ -555,9 +567,10 @@ def _restore_recording(recording: SpikeRecording | StateRecording, tree: Mapping
 
 def _restore_queues(session: ReferenceSession, tree: Mapping[str, Any]) -> None:
     queues = _queues(session)
-    for number, group in session._groups.items():
-        own = tree["populations"][str(number)].get("waiting")
-        queue = queues.get(id(group))
+    everything = [(number, group, event) for number, group in session._groups.items() for event in _kinds(group)]
+    for number, group, event in everything:
+        own = tree["populations"][str(number)].get(_place(event))
+        queue = queues.get(queue_key(group, event))
         if own is None or queue is None:
             continue
         steps, cells = own["steps"], own["cells"]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from pyNN.compilation import load
-from pyNN.equations.stepped import PRE
-from pyNN.equations.synapses import INDICES, WEIGHT
+from pyNN.equations.stepped import NUMBERS, PRE
+from pyNN.equations.synapses import WEIGHT
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, layout, stepped_kernels
-from pyNN.reference.compiled_synapses import Queue
+from pyNN.reference.compiled_synapses import Queue, queue_key
 from pyNN.reference.plasticity import Part, evolved
-from pyNN.reference.stepped import EventClass, SteppedSynapses
-from pyNN.reference.stepped_kernels import StepPlan
+from pyNN.reference.stepped import EventClass, SteppedSynapses, over_all
+from pyNN.reference.stepped_kernels import EVERY, FIRST, StepPlan
 from pyNN.reference.world import Group
 from pyNN.specs import FloatArray
 
@@ -40,9 +40,20 @@ class SteppedPart:
         for row, name in enumerate(states):
             self.states[row] = self._column(synapses.initial[name])
         self.touched: FloatArray = np.full(number, float(step))
+        self.before: FloatArray = np.zeros((len(synapses.rule.late), number))
+        self.last_post: FloatArray = np.full(number, -np.inf)
         keys = synapses.keys() if synapses.rule.is_random else np.zeros(0, dtype=np.int64)
         self.keys = np.ascontiguousarray(keys[self.table]) if len(keys) else keys
+        self.together = [np.array([self._now(name)]) for name in synapses.rule.cells]
+        """What all cells of a population have together, for each that is seen."""
+        self.extreme: FloatArray = np.zeros(0)
+        """The largest or smallest that the connections of each cell pass on in a step; shared between parts."""
+        self.is_first = self.is_last = False
         self.record = np.zeros(layout.STEPPED_FIELDS, dtype=np.int64)
+
+    def _now(self, name: str) -> float:
+        function = self.synapses.rule.cells[name].over_all
+        return over_all(function, self.synapses.cell_values(self.part, name)) if function else 0.0
 
     def _column(self, values: Any) -> FloatArray:
         """One number a connection."""
@@ -52,12 +63,17 @@ class SteppedPart:
         """Fill the record that the kernels read; the arrays must stay alive and in place."""
         synapses, plan, part = self.synapses, self.synapses.plan, self.part
         values = synapses.values(part)
-        values |= {name: synapses.index_of(part, name) for name in INDICES if name in plan.columns}
+        values |= {name: synapses.number_of(part, name) for name in NUMBERS if name in plan.columns}
         self.columns = [np.array(np.broadcast_to(values[n], (len(self.pre),)), dtype=float) for n in plan.columns]
         self.pointers = np.array([c.ctypes.data for c in self.columns] or [0], dtype=np.int64)
         self.cells = [synapses.cell_values(part, name) for name in synapses.rule.cells]
-        self.cell_pointers = np.array([c.ctypes.data for c in self.cells] or [0], dtype=np.int64)
-        numbers = {"dt": synapses.dt, "sign": synapses.sign, **{f"s_{n}": float(values[n]) for n in plan.scalars}}
+        addresses = [c.ctypes.data for c in self.cells] + [array.ctypes.data for array in self.together]
+        self.cell_pointers = np.array(addresses or [0], dtype=np.int64)
+        numbers = {"dt": synapses.dt, "sign": synapses.sign, **synapses.schedule}
+        numbers |= {EVERY: synapses.plasticity.every, FIRST: synapses.plasticity.first}
+        for number, pathway in enumerate(synapses.rule.pathways):
+            numbers[f"_active_{number}"] = float(synapses.active.get(pathway.name, True))
+        numbers |= {f"s_{n}": float(values[n]) for n in plan.scalars}
         self.numbers = np.array([numbers[name] for name in plan.numbers])
         delays = np.broadcast_to(part.of(synapses.projection.delay_steps), (len(self.pre),))
         self.delays = np.ascontiguousarray(delays, dtype=np.int32)
@@ -66,6 +82,8 @@ class SteppedPart:
         record[layout.STEPPED_SOURCES], record[layout.STEPPED_TARGETS] = part.source.size, part.target.size
         record[layout.STEPPED_STEP_KEY] = synapses.key_step
         record[layout.STEPPED_TARGET], record[layout.STEPPED_RECEPTOR] = target_record, part.receptor
+        record[layout.STEPPED_EXTREME_ADDRESS] = self.extreme.ctypes.data
+        record[layout.STEPPED_FIRST], record[layout.STEPPED_LAST] = int(self.is_first), int(self.is_last)
         for number, array in (
             (layout.STEPPED_PRE_ADDRESS, self.pre),
             (layout.STEPPED_POST_ADDRESS, self.post),
@@ -73,6 +91,8 @@ class SteppedPart:
             (layout.STEPPED_WEIGHT_ADDRESS, self.weights),
             (layout.STEPPED_STATE_ADDRESS, self.states),
             (layout.STEPPED_TOUCHED_ADDRESS, self.touched),
+            (layout.STEPPED_BEFORE_ADDRESS, self.before),
+            (layout.STEPPED_LAST_POST_ADDRESS, self.last_post),
             (layout.STEPPED_COLUMN_ADDRESS, self.pointers),
             (layout.STEPPED_CELL_ADDRESS, self.cell_pointers),
             (layout.STEPPED_SCALAR_ADDRESS, self.numbers),
@@ -97,8 +117,12 @@ class StepPathway:
 
     @property
     def source(self) -> Group | None:
-        """Whose spikes it deals with."""
+        """Whose spikes or events it deals with."""
         return self.chosen.group if self.chosen is not None else None
+
+    @property
+    def event(self) -> str:
+        return self.chosen.pathway.event if self.chosen is not None else ""
 
     def describe(self, queue: Queue | None, history: Any, target_record: int) -> None:
         record, kernels, stepped = self.record, self.synapses.kernels, self.stepped
@@ -135,7 +159,21 @@ class SteppedCompiled(SteppedSynapses):
         self.engine = engine
         self._plan_anew()
         self.steps = [SteppedPart(self, part, self.start_step) for part in self.parts]
+        if self.rule.reduce in ("max", "min"):
+            self._share_extremes()
         self._make_pathways()
+
+    def _share_extremes(self) -> None:
+        """Let the parts onto the same cells compare what they pass on."""
+        together: dict[tuple[int, int], list[SteppedPart]] = {}
+        for stepped in self.steps:
+            if len(stepped.pre):
+                together.setdefault((id(stepped.part.target), stepped.part.slice_number), []).append(stepped)
+        for parts in together.values():
+            extreme = np.zeros(parts[0].part.target.size)
+            for stepped in parts:
+                stepped.extreme = extreme
+            parts[0].is_first = parts[-1].is_last = True
 
     def _plan_anew(self) -> None:
         varying = frozenset(name for name, value in self.columns.items() if np.ndim(value))
@@ -212,7 +250,8 @@ class SteppedCompiled(SteppedSynapses):
         found = {}
         for pathway in self.pathways:
             if pathway.chosen is not None and pathway.in_queue:
-                queued = self.engine.queues[id(pathway.source)].record[layout.QUEUE_COUNT]
+                queue = self.engine.queues[queue_key(pathway.source, pathway.event)]
+                queued = queue.record[layout.QUEUE_COUNT]
                 found[pathway.chosen.key] = {"behind": int(queued - pathway.record[layout.PATHWAY_CURSOR])}
         return found
 
@@ -228,6 +267,6 @@ class SteppedCompiled(SteppedSynapses):
                 continue
             key = pathway.chosen.key
             behind = int(under_way[key]["behind"]) if key in under_way else 0
-            queued = self.engine.queues[id(pathway.source)].record[layout.QUEUE_COUNT]
+            queued = self.engine.queues[queue_key(pathway.source, pathway.event)].record[layout.QUEUE_COUNT]
             pathway.record[layout.PATHWAY_CURSOR] = queued - behind
             pathway.in_queue = True

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.models import Definition
-from pyNN.specs import ConnectionTable, CurrentSpec, PopulationSpec, ProjectionSpec, Ragged
+from pyNN.specs import ConnectionTable, CurrentSpec, Plasticity, PopulationSpec, ProjectionSpec, Ragged
 
 Words = NDArray[np.uint64]
 _AT_ONCE = 1 << 16
 """Connections that are dealt with together, so that what is in between stays in the processor's cache."""
-_PARAMETER, _INITIAL = "parameter", "initial value"
+_PARAMETER, _INITIAL, _PLASTICITY, _PATHWAY = "parameter", "initial value", "plasticity", "pathway"
 
 
 def model_digest(model: Definition) -> str:
@@ -35,8 +35,11 @@ def model_digest(model: Definition) -> str:
         sorted(model.components.items()),
     )  # fmt: skip
     if model.pathways or model.before_step or model.each_step or model.psp or model.method != "auto":
-        ways = [(n, w.side, w.statements, w.transmitted, w.delay) for n, w in model.pathways.items()]
+        ways = [(n, w.side, w.statements, w.transmitted, w.delay, *([w.event] if w.event else []))
+                for n, w in model.pathways.items()]
         rest = (*rest, ways, model.before_step, model.each_step, model.psp, model.method)  # type: ignore[assignment]
+    if model.reduce != "sum":
+        rest = (*rest, model.reduce)  # type: ignore[assignment]
     return _hash(repr((texts, rest)).encode())
 
 
@@ -188,6 +191,10 @@ def changeable(spec: PopulationSpec | ProjectionSpec | CurrentSpec) -> dict[str,
     found = {f"{_INITIAL} {n}": v for n, v in spec.initial_values.items()}
     if isinstance(spec, PopulationSpec):
         found |= {f"{_PARAMETER} {n}": v for n, v in spec.parameters.items()}
+    else:
+        found |= {f"{_PATHWAY} {n}": int(v) for n, v in spec.active.items()}
+        if spec.plasticity is not None:
+            found |= {f"{_PLASTICITY} {n}": int(v) for n, v in asdict(spec.plasticity).items()}
     return found
 
 
@@ -196,6 +203,13 @@ def change(spec: PopulationSpec | ProjectionSpec | CurrentSpec, item: str, value
     value = np.array(value) if isinstance(value, np.ndarray) else value
     if item.startswith(_INITIAL):
         spec.initial_values[item[len(_INITIAL) + 1 :]] = value  # type: ignore[union-attr]
+    elif item.startswith(_PLASTICITY):
+        name = item[len(_PLASTICITY) + 1 :]
+        before = spec.plasticity or Plasticity()  # type: ignore[union-attr]
+        spec.plasticity = replace(  # type: ignore[union-attr]
+            before, **{name: bool(value) if name == "on" else int(value)})
+    elif item.startswith(_PATHWAY):
+        spec.active[item[len(_PATHWAY) + 1 :]] = bool(value)  # type: ignore[union-attr]
     elif item == "cells":
         spec.cells = value  # type: ignore[union-attr]
     else:

@@ -779,3 +779,12 @@ def _pieces_of_functions(code: str) -> list[tuple[int, int]]:
             result.append((begin, begin + len(line)))
         begin += len(line) + 1
     return result
+
+
+def __getattr__(name: str) -> Any:
+    """ANNarchy's own synapse types, made when they are asked for."""
+    from pyNN.equations import annarchy_library
+
+    if name not in annarchy_library.NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return annarchy_library.built_in(name)

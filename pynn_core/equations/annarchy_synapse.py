@@ -23,6 +23,7 @@ from pyNN.equations.annarchy import (
     _text,
 )
 from pyNN.equations.foreign_text import Piece, Text, parse
+from pyNN.equations.language import REDUCTIONS
 from pyNN.errors import CapabilityError, EquationError, nearest
 
 WEIGHT = "w"
@@ -55,27 +56,25 @@ def Synapse(
     `pre_spike` it is w. Linear equations that nothing reads between spikes are solved exactly from spike to spike, with
     and without the flag event-driven; others are integrated in every step, by Euler's method unless a flag says
     another. `psp` is passed on to the receptor in every step; there is nothing else then that a spike adds, unless
-    `pre_spike` says so. Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for
-    axonal events and structural plasticity.
+    `pre_spike` says so. `operation` says what is made of the psp of all synapses of a cell. `pre_axon_spike` is what
+    `axon_spike` of the presynaptic cells does, besides `pre_spike` and its default. Raises EquationError, with line and
+    caret, for text that is wrong, and CapabilityError for structural plasticity.
     """
     shown = re.sub(r"\W", "_", name) or "Synapse"
-    unavailable = {"pre_axon_spike": pre_axon_spike, "pruning": pruning, "creating": creating}
+    unavailable = {"pruning": pruning, "creating": creating}
     for argument, given in unavailable.items():
         if given is not None:
             raise CapabilityError(f"{shown}: {argument}={given!r} is not available. {_REASONS[argument]}")
-    if operation != "sum":
-        raise CapabilityError(f"{shown}: operation={operation!r} is not available; what arrives in a step is summed.")
     reader = _SynapseReader(
         parameters, equations, None, None, None, None, None, functions, name or "Synapse", description,
         dict(extra_values or {}), dict(constants or {}), "explicit",
     )  # fmt: skip
     if pre_spike is None:
         pre_spike = f"{TARGET} += {WEIGHT}" if psp is None else ""
-    return reader.synapse_type(pre_spike, post_spike or "", psp or "")
+    return reader.synapse_type(pre_spike, post_spike or "", psp or "", pre_axon_spike, operation)
 
 
 _REASONS = {
-    "pre_axon_spike": "Axonal events are recorded, and reach no synapse.",
     "pruning": "Connections stay as they were made; a weight of 0 has no effect.",
     "creating": "Connections stay as they were made.",
 }
@@ -90,7 +89,7 @@ def _block(rows: Mapping[int, Any]) -> str:
 class _SynapseReader(_Reader):
     further = (WEIGHT,)
 
-    def synapse_type(self, pre_spike: Any, post_spike: Any, psp: Any) -> Any:
+    def synapse_type(self, pre_spike: Any, post_spike: Any, psp: Any, pre_axon_spike: Any, operation: Any) -> Any:
         from pyNN.equations import SynapseType
 
         statements = [self._statement(begin, end, derived) for _, derived, begin, end in self.heads]
@@ -105,7 +104,8 @@ class _SynapseReader(_Reader):
                 self._check_limits(s, begin)
                 flags = [METHODS[key] for key in s.flags if key in METHODS]
                 flags += ["event-driven"] * ("event-driven" in s.flags)
-                rows[s.line] = f"d{name}/dt = {s.right} : 1" + (f" ({', '.join(flags)})" if flags else "")
+                right = re.sub(rf"(?<![.\w]){WEIGHT}\b", "weight", s.right)
+                rows[s.line] = f"d{name}/dt = {right} : 1" + (f" ({', '.join(flags)})" if flags else "")
                 if self._limited(name, s.flags) != name:
                     blocks[False].setdefault(s.line, []).append(f"{name} = {self._limited(name, s.flags)}")
                 continue
@@ -118,6 +118,12 @@ class _SynapseReader(_Reader):
                 rows[s.line] = f"{name} : 1"
         pre, sent = self._code(_text(pre_spike, self.name, "pre_spike"), True)
         post, _ = self._code(_text(post_spike, self.name, "post_spike"), False)
+        events: dict[str, str] = {}
+        passed = {"pre": _SENT if sent else "0"}
+        if pre_axon_spike is not None:
+            axonal = _text(pre_axon_spike, self.name, "pre_axon_spike")
+            events["axon_spike"], sent = self._code(axonal, True)
+            passed |= {"axon_spike": _SENT} if sent else {}
         text = _text(psp, self.name, "psp")
         return SynapseType(
             name=self.name,
@@ -128,7 +134,9 @@ class _SynapseReader(_Reader):
             before_step=_block(blocks[True]),
             each_step=_block(blocks[False]),
             psp=self._expression(text, 0, len(text.code)) if text.code.strip() else "",
-            transmitted=_SENT if sent else "0",
+            reduce=operation,
+            on_event=events,
+            transmitted=passed,
             initial=self._initial([s for s in statements if s.name != WEIGHT]),
             functions=self.functions,
             constants={n: float(v) for n, v in self.constants.items()},
@@ -183,7 +191,7 @@ class _SynapseReader(_Reader):
             if name not in known and name != symbol:
                 piece.fail(f"'{name}' is not known here.{nearest(name, known)} Known: {', '.join(known)}.", node)
         for name, call in piece.calls():
-            everything = [*FUNCTIONS, *self.function_names, *DISTRIBUTIONS]
+            everything = [*FUNCTIONS, *self.function_names, *DISTRIBUTIONS, *REDUCTIONS]
             if name not in everything:
                 piece.fail(
                     f"'{name}' is not a function here.{nearest(name, everything)} Functions: {', '.join(everything)}.",

@@ -86,6 +86,9 @@ ALIASES = {
     "neg": "negative", "fmin": "minimum", "fmax": "maximum", "min": "minimum", "max": "maximum", "fmod": "modulo",
 }  # fmt: skip
 """Further names of functions."""
+REDUCTIONS = ("mean", "min", "max", "norm1", "norm2")
+"""Of a variable of all cells of a population."""
+_SIDE, _SIDED = re.compile(r"(pre|post)\.(\w+)"), re.compile(r"(\w+)_(pre|post)")
 DRAWS: Mapping[str, tuple[int, ...]] = {
     "rand": (0,), "uniform": (0,), "randn": (0,), "poisson": (1,), "binomial": (2,), "Uniform": (2,),
     "DiscreteUniform": (2,), "Normal": (2, 4), "LogNormal": (2,), "Exponential": (1,), "Gamma": (1, 2),
@@ -250,6 +253,8 @@ class Vocabulary:
     tables: tuple[str, ...] = ()
     """Functions of time (and a column) that are given by their values."""
     units_required: bool = True
+    reductions: bool = False
+    """Numbers that all cells of a population have together, such as mean(pre.v): see `reduction_name`."""
 
 
 PLAIN = Vocabulary()
@@ -530,7 +535,10 @@ def _expression(text: str, line: Line, column: int, vocabulary: Vocabulary = PLA
             column,
             len(text),
         )
-    expression = Expression(_Dots().visit(tree), line, column, "" if parsed == text else text)
+    tree = _Dots().visit(tree)
+    if vocabulary.reductions:
+        tree = _Reductions().visit(tree)
+    expression = Expression(tree, line, column, "" if parsed == text else text)
     _check_node(expression, expression.tree, vocabulary)
     if not vocabulary.functions:
         return expression
@@ -555,6 +563,25 @@ class _Dots(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name):
             return ast.copy_location(ast.Name(f"{node.value.id}.{node.attr}", node.ctx), node)
+        return node
+
+
+def reduction_name(function: str, variable: str, side: str) -> str:
+    """What stands in expressions for mean(pre.v): "mean__v_pre"."""
+    return f"{function}__{variable}_{side}"
+
+
+class _Reductions(ast.NodeTransformer):
+    """Makes one name of "mean(pre.v)"."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in REDUCTIONS and len(node.args) == 1:
+            name = node.args[0].id if isinstance(node.args[0], ast.Name) else ""
+            dotted, ended = _SIDE.fullmatch(name), _SIDED.fullmatch(name)
+            if dotted or ended:
+                variable, side = (dotted[2], dotted[1]) if dotted else (ended[1], ended[2])  # type: ignore[index]
+                return ast.copy_location(ast.Name(reduction_name(node.func.id, variable, side), ast.Load()), node)
         return node
 
 
@@ -631,6 +658,8 @@ def _check_call(expression: Expression, node: ast.Call, vocabulary: Vocabulary) 
         functions.update(DRAWS)
     functions.update(dict.fromkeys(vocabulary.tables, (1, 2)))
     functions.update({n: (len(f.arguments),) for n, f in vocabulary.functions.items()})
+    if name not in functions and vocabulary.reductions and name in REDUCTIONS:
+        expression.fail(f"'{name}' is of one variable of the cells on one side, such as {name}(pre.v).", node)
     if name not in functions:
         expression.fail(
             f"'{name}' is not a function here.{nearest(name, functions)} Functions: {', '.join(functions)}.", node

@@ -12,26 +12,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyNN.equations import language
 from pyNN.equations.language import Expression
 from pyNN.equations.synapses import (
     CELL,
     DT,
+    INDICES,
     TIME,
     Assign,
     Course,
     Rule,
     Step,
+    held,
     linear,
     names,
     rule,
 )
-from pyNN.errors import EquationError, nearest
+from pyNN.errors import EquationError, InvalidModelError, nearest
 from pyNN.models import Definition
 
 PRE, POST = "pre", "post"
+SIDES = {PRE: "presynaptic", POST: "postsynaptic"}
 _EXPONENTIAL, _STOCHASTIC = "exponential_euler", ("euler", "heun")
 _ONE_STAGE = ("euler", _EXPONENTIAL)
 METHODS = ("euler", _EXPONENTIAL, "rk2", "heun", "rk4")
@@ -48,11 +51,13 @@ class CellValue:
     variable: str
     where: Expression
     """A place where the text names it."""
+    over_all: str = ""
+    """"mean", "min" ... of all cells of the population; "" for the cell that the connection ends at."""
 
 
 @dataclass(frozen=True)
 class Pathway:
-    """What the spikes of one side do."""
+    """What the spikes, or the events, of one side do."""
 
     name: str
     side: str
@@ -60,6 +65,8 @@ class Pathway:
     transmitted: ast.expr | None
     delay: str
     """The parameter that is its delay; "" for that of the connection."""
+    event: str = ""
+    """The event of the cells that acts; "" for spikes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class SteppedRule(Rule):
     every_step: tuple[Assign, ...] = ()
     """Statements, the integration of equations among them."""
     psp: ast.expr | None = None
+    reduce: str = "sum"
     methods: dict[str, str] = field(default_factory=dict)
     """How each state with an equation goes on."""
 
@@ -80,6 +88,13 @@ class SteppedRule(Rule):
     def lazy(self) -> list[str]:
         """States that are brought up to date at spikes."""
         return [s for s, method in self.methods.items() if method == EVENT_DRIVEN]
+
+    @property
+    def late(self) -> list[str]:
+        """States that spikes of the postsynaptic side only change: a presynaptic one that arrives together with such a
+        spike acts after it, and sees them as before it."""
+        changed = {side: {a.name for p in self.pathways if p.side == side for a in p.statements} for side in SIDES}
+        return [s for s in self.states if s in changed[POST] - changed[PRE]]
 
     @property
     def assigned(self) -> set[str]:
@@ -99,6 +114,27 @@ class SteppedRule(Rule):
         for tree in (self.psp, *(p.transmitted for p in self.pathways)):
             found |= names(tree) if tree is not None else set()
         return found.union(*(self.courses[s].reads for s in self.lazy))
+
+
+LEARNING, DURATION = "_learning", "_duration"
+"""Names in the statements of `switchable`: 1 or 0, and the time (ms) between two updates."""
+SHARE = "_share"
+"""Stands for 1 divided by the number of connections of the postsynaptic cell."""
+NUMBERS = (*INDICES, SHARE)
+"""What each connection has a number of its own of, besides parameters and states."""
+
+
+def switchable(rule: SteppedRule) -> SteppedRule:
+    """A rule whose weight stays as it is while LEARNING is 0, and whose updates are over a time DURATION."""
+    learns = ast.parse(f"{LEARNING} > 0.0", mode="eval").body
+    psp = rule.psp
+    if psp is not None and rule.reduce == "mean":
+        psp = ast.BinOp(psp, ast.Mult(), ast.Name(SHARE))
+    longer = [Assign(a.name, _replaced(a.tree, {DT: DURATION})) for a in rule.every_step]
+    return replace(
+        rule, psp=psp, every_step=held(longer, learns),
+        pathways=tuple(replace(p, statements=held(p.statements, learns)) for p in rule.pathways),
+    )
 
 
 def is_stepped(definition: Definition) -> bool:
@@ -124,15 +160,27 @@ def check_between(
 ) -> None:
     """EquationError, with line and caret, unless all cells have what a synapse type reads of them."""
     general = rule(definition)
-    if isinstance(general, SteppedRule) and general.cells:
-        targets = list(targets)
-        for source in sources:
+    if isinstance(general, SteppedRule):
+        sources, targets = list(sources), list(targets)
+        _check_events(general, {PRE: sources, POST: targets}, label)
+        for source in sources if general.cells else []:
             for target in targets:
                 rule_between(definition, source, target, label)
 
 
+def _check_events(rule: SteppedRule, models: Mapping[str, Iterable[Definition]], label: str) -> None:
+    for pathway in rule.pathways:
+        for model in models[pathway.side] if pathway.event else ():
+            if pathway.event not in model.events:
+                raise InvalidModelError(
+                    f"{rule.name} acts at the event '{pathway.event}' of the {SIDES[pathway.side]} cells of {label}, "
+                    f"and {model.name} has no such event.{nearest(pathway.event, model.events)} Its events: "
+                    f"{', '.join(model.events) or 'none'}; what spikes do is on_{pathway.side}."
+                )
+
+
 def _unit(value: CellValue, model: Definition, label: str) -> str:
-    side = "presynaptic" if value.side == PRE else "postsynaptic"
+    side = SIDES[value.side]
     if model.source:
         value.where.fail(
             f"'{value.variable}' of the {side} cells of {label}: these are spike sources ({model.name}), which have no "
@@ -150,6 +198,8 @@ def _unit(value: CellValue, model: Definition, label: str) -> str:
 
 def _node(value: CellValue) -> ast.AST | None:
     name = f"{value.variable}_{value.side}"
+    if value.over_all:
+        name = language.reduction_name(value.over_all, value.variable, value.side)
     return next((n for n in ast.walk(value.where.tree) if isinstance(n, ast.Name) and n.id == name), None)
 
 
@@ -330,6 +380,11 @@ def stepwise(
 
 
 def cell_value(name: str, where: Expression) -> CellValue | None:
-    """What "v_post" or "tau_m_pre" names."""
+    """What "v_post", "tau_m_pre" or "mean__v_pre" names."""
     match = CELL.fullmatch(name)
-    return CellValue(match["side"], match["variable"], where) if match else None
+    if not match:
+        return None
+    function, _, variable = match["variable"].partition("__")
+    if variable and function in language.REDUCTIONS:
+        return CellValue(match["side"], variable, where, function)
+    return CellValue(match["side"], match["variable"], where)

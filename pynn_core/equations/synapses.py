@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from pyNN.equations import dimensions, language
@@ -24,8 +24,8 @@ RECEPTOR_TIME = "tau_psc"
 WEIGHT = "weight"
 FRACTION = "dendritic_delay_fraction"
 TIME, DT = "t", "dt"
-INDICES = ("i", "j")
-"""Index of the presynaptic and of the postsynaptic cell."""
+INDICES = ("i", "j", "multisynaptic_index")
+"""Index of the presynaptic and of the postsynaptic cell, and the number among the connections of this pair of cells."""
 CELL = re.compile(r"(?P<variable>[A-Za-z]\w*)_(?P<side>pre|post)")
 """How expressions name a variable of a cell: "v_post" is v of the postsynaptic one."""
 _CELL_FUNCTIONS = ("before", "sum")
@@ -173,6 +173,30 @@ def needs_rule(definition: Definition) -> bool:
     )
 
 
+def held(statements: Iterable[Assign], condition: ast.expr) -> tuple[Assign, ...]:
+    """Statements by which the weight stays as it is unless a condition holds; random numbers are drawn all the same."""
+    return tuple(
+        Assign(WEIGHT, ast.IfExp(condition, a.tree, ast.Name(WEIGHT))) if a.name == WEIGHT else a for a in statements
+    )
+
+
+def partly(rule: Rule, learns: bool, active: Mapping[str, bool]) -> Rule:
+    """A rule of which spikes do not do everything: the weight stays, or all that those of one side change."""
+    never = ast.parse("0.0 > 1.0", mode="eval").body
+
+    def what_is_left(name: str, statements: tuple[Assign, ...]) -> tuple[Assign, ...]:
+        if active.get(name, True):
+            return statements if learns else held(statements, never)
+        return tuple(
+            Assign(a.name, ast.IfExp(never, a.tree, ast.Name(a.name))) if a.name in (*rule.states, WEIGHT) else a
+            for a in statements
+        )
+
+    sent = rule.transmitted if active.get("on_pre", True) else ast.Constant(0.0)
+    on_pre, on_post = what_is_left("on_pre", rule.on_pre), what_is_left("on_post", rule.on_post)
+    return replace(rule, transmitted=sent, on_pre=on_pre, on_post=on_post)
+
+
 def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -> Rule:
     """The rule of a synapse type; EquationError, with line and caret, for text that is wrong.
 
@@ -183,7 +207,7 @@ def rule(definition: Definition, cell_units: tuple[tuple[str, str], ...] = ()) -
     key = (
         d.name, tuple(d.units.items()), tuple(d.states), tuple(d.parameters), d.equations, d.on_pre, d.on_post,
         d.transmitted, d.unchecked_units, _Further(tuple(d.pathways.items()), d.before_step, d.each_step, d.psp,
-                                                   d.method, cell_units),
+                                                   d.method, d.reduce, cell_units),
     )  # fmt: skip
     return _rule(*key)
 
@@ -197,6 +221,7 @@ class _Further:
     each_step: str
     psp: str
     method: str
+    reduce: str
     cell_units: tuple[tuple[str, str], ...]
 
 
@@ -365,8 +390,10 @@ class _Reader:
         order = [n for n in derivatives if n in chosen]
         statements, methods = steps.integration({n: self._step(derivatives[n]) for n in order}, further.method)
         ways = [steps.Pathway("on_pre", steps.PRE, blocks["on_pre"], trees["transmitted"], "")]
-        ways += [steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay)
-                 for n, way in further.pathways]
+        ways += [
+            steps.Pathway(n, way.side, blocks[n], trees[n] if way.side == steps.PRE else None, way.delay, way.event)
+            for n, way in further.pathways
+        ]
         if blocks["on_post"]:
             ways.append(steps.Pathway("on_post", steps.POST, blocks["on_post"], None, ""))
         ways.sort(key=lambda way: way.side != steps.PRE)
@@ -376,6 +403,7 @@ class _Reader:
             classical.name, classical.parameters, classical.states, classical.sides, courses, classical.on_pre,
             classical.on_post, classical.transmitted, classical.units, cells=found, pathways=tuple(ways),
             every_step=(*blocks["before_step"], *statements, *blocks["each_step"]), psp=trees.get("psp"),
+            reduce=further.reduce,
             methods={**lazy, **methods},
         )
 

@@ -20,6 +20,7 @@ FLAGS = (
     *language.SYNAPSE_FLAGS, "event-driven", "clock-driven", *language.METHODS, *language.METHOD_ALIASES
 )  # fmt: skip
 PLASTIC = "plastic"
+REDUCE = ("sum", "mean", "max", "min")
 _OWN = {
     "weight": Parameter(0.0, "", "synaptic weight, in the unit of the receptor"),
     "delay": Parameter(None, "ms", "time from spike to effect"),
@@ -28,6 +29,8 @@ _FRACTION = Parameter(1.0, "", "part of the delay after the synapse", minimum=0.
 _SWITCH = Parameter(1.0, "", "whether the weight changes (1) or stays as it is (0)", minimum=0.0)
 _TIMES = {"t_pre": "pre", "t_post": "post", "t_last": ""}
 """Names of times of the last spike (ms), and which side's they are."""
+_UPDATE = "lastupdate"
+"""The time (ms) at which a spike or event has last acted; 0 before the first."""
 _NO_SPIKE = -1e7
 _CELLS = ("N", "lastspike", "not_refractory")
 
@@ -37,6 +40,8 @@ class EquationSynapseType(BaseSynapseType):
 
     unchecked_units: ClassVar[bool] = False
     description: ClassVar[str] = ""
+    first_pathways: ClassVar[Mapping[str, str]] = {}
+    """How the script calls "on_pre" and "on_post"."""
 
     @classmethod
     def _make_definition(cls) -> Definition:
@@ -68,6 +73,8 @@ def SynapseType(
     psp: str = "",
     method: str = "auto",
     before_step: str = "",
+    on_event: Mapping[str, str] | None = None,
+    reduce: str = "sum",
 ) -> type[EquationSynapseType]:
     """A synapse type from its equations; the class is used as a standard one is: ``MySynapse(weight=0.1, tau=20.0)``.
 
@@ -75,14 +82,19 @@ def SynapseType(
     spike; others are integrated in every step, by `method` or the flag of the equation. Flags (pre), (post): one value
     for each presynaptic or postsynaptic cell where that makes no difference, which is so by itself where spikes of one
     side only change the variable; "event-driven", "clock-driven" where the text insists. "x : unit" declares what
-    statements change, or a parameter. `on_pre` and `on_post` are statements that a presynaptic or postsynaptic spike
-    executes at the synapse, and `transmitted` is what the presynaptic spike then adds to the receptor. Each may be a
-    dictionary of several pathways; `delays` (ms, by name) gives a pathway a delay of its own, the parameter
-    `delay_name`. `each_step` and `before_step` are statements executed in every step, after and before the equations;
-    `psp` is passed on to the receptor in every step. `pre.x` and `post.x` (or x_pre, x_post) are variables and
-    parameters of the cells. A type that changes `weight` has the parameter `plastic`: with 0, the weight stays.
-    `magnitudes`: parameters of which statements see the absolute value. Raises EquationError, with line and caret, for
-    text that is wrong, and CapabilityError for what synapses do not have.
+    statements change, or a parameter; "x : unit (shared)" one that has the same value for all connections. `on_pre` and
+    `on_post` are statements that a presynaptic or postsynaptic spike executes at the synapse, and `transmitted` is what
+    the presynaptic spike then adds to the receptor. Each may be a dictionary of several pathways; `delays` (ms, by
+    name) gives a pathway a delay of its own, the parameter `delay_name`. `on_event` has what happens at events of the
+    cells that are no spikes, ``{"axon_spike": "x += 1"}``, or "post.burst" of the postsynaptic ones: pathways with the
+    names "axon_spike" and "post_burst". `each_step` and `before_step` are statements executed in every step, after and
+    before the equations; `psp` is passed on to the receptor in every step: of all connections of a cell the sum, or
+    what `reduce` says, "mean", "max" or "min"; for the last two, all connections have one delay. `pre.x` and `post.x`
+    (or x_pre, x_post) are variables and parameters of the cells, `mean(pre.x)` (min, max, norm1, norm2) a number that
+    all cells of the population have together at the beginning of the step. A type that changes `weight` has the
+    parameter `plastic`: with 0, the weight stays. `magnitudes`: parameters of which statements see the absolute value.
+    Raises EquationError, with line and caret, for text that is wrong, and CapabilityError for what synapses do not
+    have.
     """
     for part, text in (("equations", equations), ("functions", functions), ("each_step", each_step), ("psp", psp),
                        ("before_step", before_step)):
@@ -90,15 +102,21 @@ def SynapseType(
             raise InvalidModelError(f"{name}: {part} is text, not {text!r}.")
     if not name.isidentifier():
         raise InvalidModelError(f"name={name!r}: a synapse type has a name as a class has, such as 'MySynapse'.")
-    reader = _Reader(name, unchecked_units, functions, constants or {})
-    ways = pathways(name, on_pre, on_post, transmitted, delays or {})
+    reader = _Reader(name, unchecked_units, functions, constants or {}, method)
+    ways = pathways(name, on_pre, on_post, transmitted, delays or {}, on_event or {})
     attributes = reader.read(equations, parameters, ways, before_step, each_step, psp, initial or {})
-    attributes["method"] = method
+    if reduce not in REDUCE or reduce != "sum" and not psp.strip():
+        raise InvalidModelError(
+            f"{name}: reduce={reduce!r}; it says what is made of the psp= of a cell's connections: {', '.join(REDUCE)}."
+            f"{nearest(str(reduce), REDUCE)}" + ("" if psp.strip() else " There is no psp= here.")
+        )
+    attributes["reduce"] = reduce
     wrong = [n for n in magnitudes if n not in attributes["parameters"]]
     if wrong:
         raise InvalidModelError(
             f"{name}: magnitudes has '{wrong[0]}', which is no parameter.{nearest(wrong[0], attributes['parameters'])}"
         )
+    attributes["first_pathways"] = {way.part: way.name for way in ways if way.part in ("on_pre", "on_post")}
     attributes.update(
         __doc__=description or f"{name}: a synapse type from equations.",
         __module__=__name__,
@@ -125,6 +143,8 @@ class Way:
     delay: str = ""
     """The parameter that is its delay."""
     default: float | None = None
+    event: str = ""
+    """What happens in the cells, where it is no spike."""
 
     @property
     def output(self) -> str:
@@ -133,23 +153,35 @@ class Way:
 
 def pathways(
     model: str, on_pre: str | Mapping[str, str], on_post: str | Mapping[str, str], transmitted: str | Mapping[str, str],
-    delays: Mapping[str, Any],
+    delays: Mapping[str, Any], on_event: Mapping[str, str],
 ) -> list[Way]:
     """The pathways of a synapse type. The first of presynaptic spikes has the delay of the connection."""
     texts = {side: _texts(model, f"on_{side}", given) for side, given in (("pre", on_pre), ("post", on_post))}
+    events = _events(model, on_event)
+    given_events = {name: text for name, (_, _, text) in events.items()}
     first = next(iter(texts["pre"]), "pre")
     passed = {first: transmitted} if isinstance(transmitted, str) else _texts(model, "transmitted", transmitted)
     sides = {name: side for side, found in texts.items() for name in found}
-    both = set(texts["pre"]) & set(texts["post"])
-    for what, given, possible in (("transmitted", passed, {"pre", *texts["pre"]}), ("delays", delays, set(sides))):
+    sides |= {name: side for name, (side, _, _) in events.items()}
+    both = set(texts["pre"]) & set(texts["post"]) | {n for n in given_events for found in texts.values() if n in found}
+    sending = {"pre", *texts["pre"], *(name for name, (side, _, _) in events.items() if side == "pre")}
+    for what, given, possible in (("transmitted", passed, sending), ("delays", delays, set(sides))):
         wrong = [n for n in given if n not in possible]
         if wrong:
             raise InvalidModelError(f"{model}: {what} has '{wrong[0]}', which is no pathway of such spikes."
                                     f"{nearest(wrong[0], possible)} Pathways: {', '.join(possible) or 'none'}.")
     if both:
-        raise InvalidModelError(f"{model}: '{min(both)}' is a pathway of both on_pre and on_post; give each a name of "
-                                "its own.")
+        raise InvalidModelError(f"{model}: '{min(both)}' is the name of two pathways, of on_pre, on_post or on_event; "
+                                "give each a name of its own.")
     ways = [Way(first, "pre", "on_pre", texts["pre"].get(first, ""), passed.get(first, "0"))]
+
+    def timing(name: str) -> tuple[str, float | None]:
+        if name not in delays:
+            return "", None
+        reader = ValueReader(model, True, "", {}, {})
+        return f"delay_{name}", float(
+            reader._given(f"delays of '{name}'", State(0.0, "ms"), delays[name], {}).initial)  # type: ignore[arg-type]
+
     for side, found in texts.items():
         for number, (name, text) in enumerate(found.items()):
             if not name.isidentifier():
@@ -159,11 +191,26 @@ def pathways(
             if side == "post" and number == 0 and name not in delays:
                 ways.append(Way(name, "post", "on_post", text, "0"))
                 continue
-            default = float(ValueReader(model, True, "", {}, {})._given(
-                f"delays of '{name}'", State(0.0, "ms"), delays[name], {}).initial) if name in delays else None
-            own = f"delay_{name}" if name in delays else ""
-            ways.append(Way(name, side, f"on_{side} '{name}'", text, passed.get(name, "0"), own, default))
+            ways.append(Way(name, side, f"on_{side} '{name}'", text, passed.get(name, "0"), *timing(name)))
+    for name, (side, event, text) in events.items():
+        ways.append(Way(name, side, f"on_event '{name}'", text, passed.get(name, "0"), *timing(name), event))
     return ways
+
+
+def _events(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str, str]]:
+    """(side, event, statements) by the name of the pathway, which is the event's: "post_burst" for "post.burst"."""
+    found = {}
+    if not isinstance(given, Mapping):
+        raise InvalidModelError(f"{model}: on_event is a dictionary such as {{'axon_spike': 'x += 1'}}, not {given!r}.")
+    for key, text in given.items():
+        side, _, event = key.rpartition(".") if isinstance(key, str) else ("", "", "")
+        if side not in ("", "pre", "post") or not event.isidentifier() or not isinstance(text, str):
+            raise InvalidModelError(
+                f"{model}: on_event has {key!r}: {text!r}. It takes an event of the presynaptic cells, 'burst' or "
+                " 'pre.burst', or of the postsynaptic ones, 'post.burst', and statements as text."
+            )
+        found[key.replace(".", "_")] = (side or "pre", event, text)
+    return found
 
 
 def _texts(model: str, part: str, given: str | Mapping[str, str]) -> dict[str, str]:
@@ -178,11 +225,14 @@ def _texts(model: str, part: str, given: str | Mapping[str, str]) -> dict[str, s
 class _Reader:
     """From what a script gives to the attributes of a class, in the language of pyNN.equations.synapses."""
 
-    def __init__(self, name: str, unchecked: bool, functions: str, constants: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, unchecked: bool, functions: str, constants: Mapping[str, Any], method: str
+    ) -> None:
         self.name = name
+        self.method = method
         self.unchecked = unchecked
         self.values = ValueReader(name, unchecked, functions, constants, {})
-        self.vocabulary = self.values.vocabulary
+        self.vocabulary = dataclasses.replace(self.values.vocabulary, reductions=True)
 
     def read(
         self, equations: str, parameters: Any, ways: list[Way], before_step: str, each_step: str, psp: str,
@@ -197,7 +247,7 @@ class _Reader:
         if psp.strip():
             outputs["psp"] = language.parse_value(psp, self.name, "psp", self.vocabulary)
         times = self._times_of(lines, parsed, outputs, parameters, initial)
-        if any(_TIMES[n] != "pre" for n in times) and not any(way.side == "post" for way in ways):
+        if any(_TIMES.get(n) in ("post", "") for n in times) and not any(way.side == "post" for way in ways):
             ways = [*ways, Way("post", "post", "on_post", "", "0")]
             parsed["on_post"] = []
         changed = {s.name for block in parsed.values() for s in block}
@@ -210,10 +260,14 @@ class _Reader:
             unit = self._unit(line)
             if line.name == synapses.WEIGHT:
                 continue
+            fixed = [flag for flag in ("shared", "constant") if flag in line.flags]
+            if fixed and line.name in changed:
+                line.expression.line.fail(f"'{line.name}' is {fixed[0]}, but statements change it.",
+                                          line.expression.line.text.index(line.name), len(line.name))  # fmt: skip
             if line.is_derivative or line.is_declaration and line.name in changed:
                 states[line.name] = State(0.0, unit)
             elif line.is_declaration:
-                declared[line.name] = Parameter(0.0, unit)
+                declared[line.name] = Parameter(0.0, unit, shared="shared" in line.flags)
         found = {**_OWN, **declared}
         has_post = any(way.part == "on_post" for way in ways)
         if has_post:
@@ -232,16 +286,19 @@ class _Reader:
         switched = synapses.WEIGHT in changed | slopes and PLASTIC not in found
         if switched:
             found[PLASTIC] = _SWITCH
-        states |= {name: State(_NO_SPIKE, "" if self.unchecked else "ms") for name in times}
+        unit = "" if self.unchecked else "ms"
+        states |= {name: State(0.0 if name == _UPDATE else _NO_SPIKE, unit) for name in times}
         known = {*found, *states, *(line.name for line in lines), synapses.RECEPTOR_TIME}
         before, after = (self._sides(ways, parsed, side) for side in ("pre", "post"))
         texts = {part: self._statements(block, known, switched) for part, block in parsed.items()}
         for way in ways:
-            added = [f"{n} = t" for n in times if _TIMES[n] in (way.side, "")]
+            added = [f"{n} = t" for n in times
+                     if n == _UPDATE or not way.event and _TIMES[n] in (way.side, "")]
             texts[way.part] = "\n".join([t for t in (texts[way.part],) if t.strip()] + added)
         values = {part: self._text(output, known | {s.name for s in parsed.get(part, [])})
                   for part, output in outputs.items()}
         attributes = {
+            "method": self.method,
             "parameters": found,
             "states": states,
             "equations": self._equations(equations, lines, known, before, after, switched),
@@ -251,7 +308,8 @@ class _Reader:
             "before_step": texts.pop("before_step"),
             "each_step": texts.pop("each_step"),
             "psp": values.pop("psp", ""),
-            "pathways": {way.name: SynapticPathway(way.side, texts[way.part], values.get(way.part, "0"), way.delay)
+            "pathways": {way.name: SynapticPathway(way.side, texts[way.part], values.get(way.part, "0"), way.delay,
+                                                  way.event)
                          for way in ways if way.part in texts},
         }
         self._default_fraction(attributes, found, given, has_post)
@@ -283,7 +341,7 @@ class _Reader:
         own = {*(line.name for line in lines), *self.values._parameters(parameters), *initial}
         own |= {s.name for block in parsed.values() for s in block}
         named = {n for e in expressions for n in e.names} - own
-        return [n for n in _TIMES if n in named]
+        return [n for n in (*_TIMES, _UPDATE) if n in named]
 
     def _unit(self, line: Equation) -> str:
         """The unit of the interface's numbers; "" for what is a number."""

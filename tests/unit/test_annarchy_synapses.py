@@ -9,7 +9,7 @@ import pytest
 
 import pyNN.reference as sim
 from pyNN.equations import Synapse
-from pyNN.errors import CapabilityError, EquationError
+from pyNN.errors import CapabilityError, EquationError, InvalidModelError
 
 
 def stdp() -> Any:
@@ -83,9 +83,11 @@ def test_without_code_a_spike_transmits_the_weight() -> None:
         ({"psp": "w*pre.sum(exc)"}, CapabilityError, "rate-coded"),
         ({"psp": "w*cell.v"}, CapabilityError, "pre.x and post.x"),
         ({"equations": "dx/dt = -x\ny = x\ndz/dt = y"}, CapabilityError, "between two equations"),
-        ({"operation": "max"}, CapabilityError, "summed"),
+        ({"operation": "max"}, InvalidModelError, "no psp="),
+        ({"psp": "w*pre.r", "operation": "product"}, InvalidModelError, "sum, mean, max, min"),
         ({"pruning": "w < 0.1"}, CapabilityError, "stay as they were made"),
-        ({"pre_axon_spike": "g_target += w"}, CapabilityError, "Axonal"),
+        ({"pre_axon_spike": "y += w"}, EquationError, "not a variable of this synapse"),
+        ({"psp": "mean(w)"}, EquationError, "mean"),
         ({"pre_spike": "x += 1.0"}, EquationError, "not a variable of this synapse"),
         ({"pre_spike": "w += wmax"}, EquationError, "'wmax' is not known"),
         ({"post_spike": "g_target += w"}, EquationError, "in pre_spike"),

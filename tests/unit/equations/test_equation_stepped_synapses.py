@@ -176,9 +176,12 @@ def test_linear_equations_are_exact_and_what_stands_still_needs_no_steps() -> No
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("fraction", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("traces", ["", " (clock-driven)"])
-def test_stdp_that_goes_on_in_every_step_gives_the_weights_of_the_standard_mechanism(engine: str, traces: str) -> None:
-    """Axonal delays, where nothing else than the order of spikes is to be decided when two arrive together."""
+def test_stdp_that_goes_on_in_every_step_gives_the_weights_of_the_standard_mechanism(
+    engine: str, traces: str, fraction: float
+) -> None:
+    """Delays in axon and dendrite of whole steps, so that spikes arrive together, too."""
     own = SynapseType(
         name="SteppedSTDP",
         equations=f"dx/dt = -x/tau_plus : 1{traces}\ndy/dt = -y/tau_minus : 1{traces}\nn : 1",
@@ -187,11 +190,11 @@ def test_stdp_that_goes_on_in_every_step_gives_the_weights_of_the_standard_mecha
         on_pre="weight = clip(weight - A_minus*w_max*y, 0, w_max); x += 1",
         on_post="weight = clip(weight + A_plus*w_max*x, 0, w_max); y += 1",
         each_step="n += 1",
-    )(weight=0.025, delay=1.5)  # fmt: skip
+    )(weight=0.025, delay=1.5, dendritic_delay_fraction=fraction)  # fmt: skip
     standard = sim.STDPMechanism(
         timing_dependence=sim.SpikePairRule(tau_plus=20.0, tau_minus=30.0, A_plus=0.02, A_minus=0.021),
         weight_dependence=sim.AdditiveWeightDependence(w_min=0.0, w_max=0.05),
-        weight=0.025, delay=1.5, dendritic_delay_fraction=0.0,
+        weight=0.025, delay=1.5, dendritic_delay_fraction=fraction,
     )  # fmt: skip
     results = []
     for synapse in (own, standard):

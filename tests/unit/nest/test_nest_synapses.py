@@ -108,6 +108,15 @@ def test_a_weight_of_zero_is_possible_where_nest_has_negative_ones() -> None:
     assert projection.get("weight", "list", with_address=False) == [0.0] * 4
 
 
+def test_learning_cannot_be_switched() -> None:
+    projection = sim.Projection(cells(), cells(), sim.AllToAllConnector(), stdp())
+    with pytest.raises(CapabilityError, match="NEST's synapses learn as long as they exist"):
+        projection.disable_plasticity()
+    with pytest.raises(CapabilityError, match="cannot make pathways inactive"):
+        projection.pathways["post"].active = False
+    assert projection.plasticity
+
+
 @pytest.mark.parametrize("after_run", [False, True])
 def test_another_tau_minus_onto_the_same_cells_is_refused(after_run: bool) -> None:
     """D6: NEST keeps the trace in the cell; nothing is overwritten."""
