@@ -18,6 +18,7 @@ FORBIDDEN = (
     "exec", "os.system", "os.exec", "os.fork", "os.posix_spawn", "subprocess.Popen", "pickle.find_class",
     "socket.connect", "ctypes.dlopen", "shutil.rmtree", "os.remove", "webbrowser.open",
 )  # fmt: skip
+SYMPY = os.path.join("site-packages", "sympy", "")
 SECONDS = 20
 """Far above what any of these small inputs needs (milliseconds), also on a loaded machine."""
 
@@ -31,8 +32,11 @@ class TooLongError(BaseException):
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     # `quantities` works out the product of powers that a unit is, whose names are units only, from a file named "".
-    is_unit = event == "exec" and getattr(arguments[0], "co_filename", None) == ""
-    if _seen is not None and event in FORBIDDEN and not is_unit:
+    is_made_here = event == "exec" and getattr(arguments[0], "co_filename", None) == ""
+    # SymPy makes the products of monomials of so many variables from a text of its own, and imports some modules late.
+    if event == "exec" and not is_made_here:
+        is_made_here = SYMPY in sys._getframe(1).f_code.co_filename or SYMPY in arguments[0].co_filename
+    if _seen is not None and event in FORBIDDEN and not is_made_here:
         _seen.append(f"{event} {arguments!r:.200}")
 
 
