@@ -538,7 +538,7 @@ def _expression(text: str, line: Line, column: int, vocabulary: Vocabulary = PLA
     if not vocabulary.functions:
         return expression
     inserted = _Insert(vocabulary.functions).visit(expression.tree)
-    if _size(inserted, {}) > MAX_SIZE:
+    if size(inserted) > MAX_SIZE:
         expression.fail(f"with its functions inserted, this expression has more than {MAX_SIZE} parts.")
     if is_too_deep(inserted):
         expression.fail(f"with its functions inserted, this expression is nested more than {MAX_DEPTH} deep.")
@@ -554,11 +554,16 @@ def is_too_deep(tree: ast.AST) -> bool:
     return True
 
 
-def _size(tree: ast.AST, known: dict[int, int]) -> int:
-    """How many nodes a tree has. Arguments of functions are one object in several places, which is looked at once."""
-    if id(tree) not in known:
-        known[id(tree)] = 1 + sum(_size(child, known) for child in ast.iter_child_nodes(tree))
-    return known[id(tree)]
+def size(tree: ast.AST) -> int:
+    """How many nodes a tree has. What is inserted is one object in several places, which is looked at once."""
+    known: dict[int, int] = {}
+
+    def count(node: ast.AST) -> int:
+        if id(node) not in known:
+            known[id(node)] = 1 + sum(count(child) for child in ast.iter_child_nodes(node))
+        return known[id(node)]
+
+    return count(tree)
 
 
 class _Dots(ast.NodeTransformer):
