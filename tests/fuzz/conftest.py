@@ -19,8 +19,7 @@ FORBIDDEN = (
     "exec", "os.system", "os.exec", "os.fork", "os.posix_spawn", "subprocess.Popen", "pickle.find_class",
     "socket.connect", "ctypes.dlopen", "shutil.rmtree", "os.remove", "webbrowser.open",
 )  # fmt: skip
-JINJA = os.path.join("site-packages", "jinja2", "")
-SYMPY = os.path.join("site-packages", "sympy", "")
+MAKERS = tuple(os.path.join("site-packages", name, "") for name in ("jinja2", "sympy"))
 SECONDS = 20
 """Far above what any of these small inputs needs (milliseconds), also on a loaded machine."""
 
@@ -35,11 +34,11 @@ class TooLongError(BaseException):
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     # `quantities` works out the product of powers that a unit is, whose names are units only, from a file named "".
     is_made_here = event == "exec" and getattr(arguments[0], "co_filename", None) == ""
-    # SymPy makes the products of monomials of so many variables from a text of its own, and imports some modules late.
+    # SymPy makes the products of monomials of so many variables from a text of its own, Jinja2 makes Python of a
+    # template for its sandbox, and both import some modules late.
     if event == "exec" and not is_made_here:
-        # A template is compiled to Python, for its sandbox.
-        is_made_here = arguments[0].co_filename == "<template>" and JINJA in sys._getframe(1).f_code.co_filename
-        is_made_here |= SYMPY in sys._getframe(1).f_code.co_filename or SYMPY in arguments[0].co_filename
+        files = sys._getframe(1).f_code.co_filename, arguments[0].co_filename
+        is_made_here = any(package in file for package in MAKERS for file in files)
     if _seen is not None and event in FORBIDDEN and not is_made_here:
         _seen.append(f"{event} {arguments!r:.200}")
 
