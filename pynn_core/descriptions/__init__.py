@@ -135,6 +135,7 @@ def _modest(base: type) -> type:
             super().__init__(**options)
             # Texts at random of any length.
             self.globals.pop("lipsum", None)
+            self.globals["range"] = _limited_range()
             for name in ("batch", "center", "format", "indent", "round", "slice", "truncate", "wordwrap"):
                 self.filters[name] = _with_small_arguments(self.filters[name])
 
@@ -143,6 +144,21 @@ def _modest(base: type) -> type:
             return super().call_binop(context, operator, left, right)
 
     return Modest
+
+
+def _limited_range() -> Any:
+    """range() that gives so many numbers in all, also where one loop is inside another."""
+    left = _LARGEST_ARGUMENT
+
+    def limited(*arguments: int) -> range:
+        nonlocal left
+        numbers = range(*arguments)
+        left -= len(numbers)
+        if left < 0:
+            raise InvalidParameterValueError(f"The loops of a template run over at most {_LARGEST_ARGUMENT} numbers.")
+        return numbers
+
+    return limited
 
 
 def _with_small_arguments(function: Any) -> Any:
