@@ -76,7 +76,8 @@ class Observation:
         wrong = [name for name, kind in kinds.items() if arrays[name].dtype.kind != kind
                  or arrays[name].ndim != 1 + (name == "potentials")]
         if wrong or not isinstance(facts, dict) or len(arrays["steps"]) != len(arrays["cells"]):
-            raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {', '.join(wrong) or 'facts'}.")
+            shown = ', '.join(wrong) or 'facts'
+            raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {shown}.")
         return cls(facts, **arrays)
 
 

@@ -98,8 +98,8 @@ class Jinja2TemplateEngine(TemplateEngine):
             return cls.get_template(template).render(**context)
         except PyNNError:
             raise
-        except (errors, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
-                SyntaxError) as error:  # fmt: skip
+        except (errors, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+                ValueError, SyntaxError) as error:  # fmt: skip
             raise InvalidParameterValueError(
                 f"The template cannot be filled: {error}. This description has: {', '.join(context)}."
             ) from error
@@ -238,8 +238,8 @@ def _source(template: str) -> str:
             f"'{template:.{_LONGEST_SHOWN}}' cannot be read as a template: {error}."
         ) from error
     raise InvalidParameterValueError(
-        f"There is no template '{template:.{_LONGEST_SHOWN}}'. Give the name of a default template ({', '.join(TEMPLATES)}), a file, or "
-        "the text of a template with names such as $label."
+        f"There is no template '{template:.{_LONGEST_SHOWN}}'. Give the name of a default template "
+        f"({', '.join(TEMPLATES)}), a file, or the text of a template with names such as $label."
     )
 
 

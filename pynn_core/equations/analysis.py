@@ -319,8 +319,8 @@ def _check_size(text: _Text) -> None:
     for equation in (*text.formulas.values(), *text.derivatives.values(), *text.stored.values()):
         if _size(equation.expression, sizes) > _LARGEST_SIZE:
             equation.expression.fail(
-                f"with its formulas inserted, '{equation.name}' has more than {_LARGEST_SIZE} parts. Give formulas that "
-                "are used often the flag (stored), so that they are worked out once a step."
+                f"with its formulas inserted, '{equation.name}' has more than {_LARGEST_SIZE} parts. Give formulas "
+                "that are used often the flag (stored), so that they are worked out once a step."
             )
 
 

@@ -131,8 +131,8 @@ def parse(text: Text, begin: int, end: int, hints: Mapping[type, str]) -> Piece:
         text.fail(f"'{' '.join(raw.split())}' is not an expression ({reason}).", begin + column)
     if is_too_deep(tree):
         text.fail(
-            f"this expression is nested more than {MAX_DEPTH} deep (a sum of that many terms is, too). Give parts of it "
-            "a name.", begin, end - begin,
+            f"this expression is nested more than {MAX_DEPTH} deep (a sum of that many terms is, too). Give parts of "
+            "it a name.", begin, end - begin,
         )  # fmt: skip
     piece = Piece(text, begin, end, tree)
     for node in ast.walk(tree):

@@ -225,8 +225,8 @@ def check_stored(dataset: Any) -> None:
         held = min(dataset.id.get_storage_size(), os.path.getsize(dataset.file.filename))
         if dataset.nbytes > _LARGEST_RATIO * held or (dataset.chunks is None and dataset.nbytes > held):
             raise FileFormatError(
-                f"'{dataset.file.filename}' is damaged: '{dataset.name}' is said to have {dataset.size} values, which the "
-                "file does not hold."
+                f"'{dataset.file.filename}' is damaged: '{dataset.name}' is said to have {dataset.size} values, which "
+                "the file does not hold."
             )
 
 

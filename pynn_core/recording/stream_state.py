@@ -191,8 +191,8 @@ class Restoring:
             if _is_damage(error):
                 names = ", ".join(f"'{path}'" for path in self.sources)
                 raise CheckpointError(
-                    f"{names}, into which the simulation of the checkpoint recorded, cannot be read: {error!r}. Put back "
-                    "what was written with the checkpoint, or begin the simulation anew."
+                    f"{names}, into which the simulation of the checkpoint recorded, cannot be read: {error!r}. Put "
+                    "back what was written with the checkpoint, or begin the simulation anew."
                 ) from error
             raise
         finally:

@@ -10,8 +10,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 import pyNN.reference as sim
 from pyNN.equations import CellType, Neuron, Synapse, SynapseType, synapses
 from pyNN.equations.analysis import check
@@ -27,10 +25,15 @@ ATTACKS = (
     "open('/etc/passwd').read()", "[x for x in (1, 2)]", "{v: 1}", "f'{v}'", "v.__class__", "(v := 3)", "yield v",
     "v[0]", "'a'*10**9", "9**9**9**9", "1e999", "1" * 5000, "None", "\x00", "\\", "\t", "\r", "\x1c", "ｅxp(v)", "µ",
     "\u0661", "0o17", "1_0", "import os", ";", "#", "\n", "(" * 90, ")", "-" * 900, "v" + "+v" * 900, "not " * 400,
-    "exp(" * 150 + "v" + ")" * 150, "**", "//", "%", "=", "==", "+=", "<", ":", ",", "(", "[", "'", '"', "/", "*", " - ",
-    "nan", "inf", "0", "-1", "1e-300", "1e300", "if ", " else ", "and ", "or ", "rand()", "randn()", "xi", "t", "dt", "i",
+    "exp(" * 150 + "v" + ")" * 150, "**", "//", "%", "=", "==", "+=", "<", ":", ",", "(", "[", "'", '"', "/", "*",
+    " - ",
+    "nan", "inf", "0", "-1", "1e-300", "1e300", "if ", " else ", "and ", "or ", "rand()", "randn()", "xi", "t", "dt",
+    "i",
     "int(", "where(", "clip(", "exprel(", "dv/dt = ", "dx/dt", " : 1", " : volt", " : mV",
-) + tuple(f" {n} " for n in "v g w x tau pre post t_pre t_post t_last weight delay plastic spike g_exc sum mean".split())
+) + tuple(
+    f" {n} "
+    for n in "v g w x tau pre post t_pre t_post t_last weight delay plastic spike g_exc sum mean".split()
+)
 BRIAN = (
     "(unless refractory)", "(constant)", "(shared)", "(linked)", "(event-driven)", "boolean", "integer", "second",
     "mV", "tau**-0.5", "not_refractory", "lastspike", "timestep(", "v_rest", "rand()", "tau : second\n", "Hz", "2*ms",
@@ -51,7 +54,9 @@ def words(*further: tuple[str, ...]) -> list[bytes]:
     return [word.encode("utf-8") for part in (ATTACKS, *further, *further, *further) for word in part]
 
 
-def damaged_parts(copies: Copies, models: tuple[tuple[str, ...], ...], number: int, vocabulary: list[bytes]) -> Iterator[list[str]]:
+def damaged_parts(
+    copies: Copies, models: tuple[tuple[str, ...], ...], number: int, vocabulary: list[bytes]
+) -> Iterator[list[str]]:
     """The parts of a model after damage, as many as the model has."""
     contents = [NEXT.join(model).encode() for model in models]
     for content in copies(contents, number, vocabulary):
@@ -87,7 +92,7 @@ BRIAN_MODELS = (
 
 
 def test_a_model_in_brian2s_notation_is_made_or_refused(watched: Watched, damaged_copies: Copies) -> None:
-    from pyNN.equations.brian_units import Mohm, mV, ms, msiemens, nA, uF
+    from pyNN.equations.brian_units import Mohm, ms, msiemens, mV, nA, uF
 
     namespace = {"v_rest": -65 * mV, "R": 20 * Mohm, "sigma": 1 * mV, "gl": 0.1 * msiemens, "El": -65 * mV}
     namespace |= {"gk": 6 * msiemens, "Ek": -90 * mV, "Cm": 1 * uF, "I0": 1 * nA, "T": 1 * ms}
@@ -159,9 +164,13 @@ ANNARCHY_SYNAPSES = (
     (
         "tau_plus = 20.0 : projection\nA = 0.02\nw_max = 0.05",
         "tau_plus*dx/dt = -x : event-driven\n30.0*dy/dt = -y : event-driven",
-        "g_target += w\nw -= A*w_max*y : min=0.0, max=w_max\nx += 1.0", "w = clip(w + A*w_max*x, 0.0, w_max)\ny += 1.0", "",
+        "g_target += w\nw -= A*w_max*y : min=0.0, max=w_max\nx += 1.0",
+        "w = clip(w + A*w_max*x, 0.0, w_max)\ny += 1.0", "",
     ),
-    ("k = 2.0", "10.0*dx/dt = -x + pre.v*f(w) : init=0.5, exponential", "g_target += w*x", "x += post.v", "w*(pre.v - k)"),
+    (
+        "k = 2.0", "10.0*dx/dt = -x + pre.v*f(w) : init=0.5, exponential", "g_target += w*x", "x += post.v",
+        "w*(pre.v - k)",
+    ),
 )  # fmt: skip
 
 
@@ -182,7 +191,8 @@ def test_a_synapse_in_annarchys_notation_is_made_or_refused(watched: Watched, da
 
 SYNAPSE_TYPES = (
     (
-        "dx/dt = -x/tau : 1 (event-driven)\ndy/dt = -y/(30*ms) : 1\ntau : ms", "x += 1; weight = clip(weight - A*y, 0, 1)",
+        "dx/dt = -x/tau : 1 (event-driven)\ndy/dt = -y/(30*ms) : 1\ntau : ms",
+        "x += 1; weight = clip(weight - A*y, 0, 1)",
         "y += 1\nweight += A*x if x > 0.1 else 0", "weight*x", "",
     ),
     (

@@ -220,7 +220,8 @@ def test_a_state_whose_streams_are_damaged_is_restored_or_refused(
     valid = stream.read_bytes()
     said = json.dumps(tree["streams"]) if isinstance(tree["streams"], dict) else str(tree["streams"])
     # Of two ranks, one of whose files is another or not there.
-    words = [*WORDS, b"stream.h5", b"0002", b"/population0", b"/segment0", b"{", b"}", b"null", b"[]", b'"rows"', b": 5"]
+    words = [*WORDS, b"stream.h5", b"0002", b"/population0", b"/segment0", b"{", b"}", b"null", b"[]", b'"rows"']
+    words.append(b": 5")
     for content in damaged_copies([b"0" + valid, b"1" + said.encode()], 15, words):
         stream.write_bytes(valid)
         tree["streams"] = said

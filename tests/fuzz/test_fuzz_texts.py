@@ -31,7 +31,8 @@ WORDS = [
     word.encode("utf-8")
     for word in (
         "nan", "inf", "-1", "0", "1e400", "9" * 400, "1e-300", "__import__('os').system('true')", "9**9**9**9", "\x00",
-        "\r", "\n", "\x1c", "\u0661", "\u00b5", "\ufeff", "(", ")", "[", "'", '"', "**", "/", "*", ".", "-", "_", "^", "1_0",
+        "\r", "\n", "\x1c", "\u0661", "\u00b5", "\ufeff", "(", ")", "[", "'", '"', "**", "/", "*", ".", "-", "_", "^",
+        "1_0",
         "(" * 300, "-" * 900, "lambda: 0", "{}", "\\", "0x10", "%", " ",
     )
 ]  # fmt: skip
@@ -49,7 +50,8 @@ def read_or_refuse(watched: Watched, read: Callable[[], Any]) -> Any:
 
 
 def test_a_unit_is_read_or_refused(watched: Watched, damaged_copies: Copies) -> None:
-    units = ["mV", "1/ms", "mV/ms", "uS", "nA*ms**2", "mm^2", "1/(mV*ms)", "mV**0.5", "mA/cm**2", "degrees", "/ms", "Mohm"]
+    units = ["mV", "1/ms", "mV/ms", "uS", "nA*ms**2", "mm^2", "1/(mV*ms)", "mV**0.5", "mA/cm**2", "degrees"]
+    units += ["/ms", "Mohm"]
     words = [*WORDS, b"mV", b"ms", b"**2", b"**-1", b"1/", b"**(1/3)", b"Hz", b"m", b"u"]
     for content in damaged_copies([unit.encode() for unit in units], 200, words):
         text = content.decode("utf-8", "surrogateescape")
@@ -61,7 +63,8 @@ def test_a_unit_is_read_or_refused(watched: Watched, damaged_copies: Copies) -> 
 
 def test_the_points_of_a_study_are_read_or_refused(watched: Watched, damaged_copies: Copies) -> None:
     """``--param name=start:stop:n`` and ``--seeds``."""
-    texts = [b"w=0:1:5", b"rate=1:1000:4:log", b"model=COBA,CUBA", b"n=1,2,5", b"tau=-1e-3:2.5:3", b"seed=7", b"w=100:500:5"]
+    texts = [b"w=0:1:5", b"rate=1:1000:4:log", b"model=COBA,CUBA", b"n=1,2,5", b"tau=-1e-3:2.5:3", b"seed=7"]
+    texts.append(b"w=100:500:5")
     words = [*WORDS, b":", b",", b"=", b"log", b"10000000", b"99999999", b":3", b"0:1:2"]
     for content in damaged_copies(texts, 200, words):
         text = content.decode("utf-8", "surrogateescape")
@@ -76,7 +79,9 @@ def test_the_points_of_a_study_are_read_or_refused(watched: Watched, damaged_cop
         assert seeds is None or min(seeds) >= 0
 
 
-CONTEXT = {"label": "cells", "size": 3, "celltype": {"name": "IF", "parameters": {"tau_m": np.arange(3.0)}}, "pre": None}
+CONTEXT = {
+    "label": "cells", "size": 3, "celltype": {"name": "IF", "parameters": {"tau_m": np.arange(3.0)}}, "pre": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ["string", "jinja2"])
@@ -91,7 +96,8 @@ def test_a_template_is_filled_or_refused(engine: str, watched: Watched, damaged_
     }  # fmt: skip
     words = [
         *WORDS, b"$", b"${", b"}", b"{{", b"}}", b"{%", b"%}", b"{#", b"label", b"size", b"|", b"self", b"cycler",
-        b"{{ ''.__class__.__mro__[1].__subclasses__() }}", b"{{ 9**(9**9) }}", b"{{ 'a'*10**9 }}", b"{{ range(10**9) }}",
+        b"{{ ''.__class__.__mro__[1].__subclasses__() }}", b"{{ 9**(9**9) }}", b"{{ 'a'*10**9 }}",
+        b"{{ range(10**9) }}",
         b"{{ size.__init__.__globals__ }}", b"{% include '/etc/passwd' %}", b"{% import 'os' as os %}", b"{{ 1/0 }}",
         b"{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}", b"{{ label.a.b }}",
         b"{{ lipsum(n=10**7) }}", b"|replace('', 'aaaa')", b"|list", b"|batch(0)", b"|indent(10**9)", b"|center(10**9)",

@@ -32,7 +32,8 @@ def test_numbers_that_are_too_large_are_refused(right: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "rate"), [("-v*1.0000001**1e6/ms", 1.0000001**1e6), ("-v*2**10/(512*ms)", 2.0), ("-v*(2*(3 > 1))/ms", 2.0)]
+    ("right", "rate"),
+    [("-v*1.0000001**1e6/ms", 1.0000001**1e6), ("-v*2**10/(512*ms)", 2.0), ("-v*(2*(3 > 1))/ms", 2.0)]
 )
 def test_powers_and_conditions_are_numbers(right: str, rate: float) -> None:
     sim.setup(timestep=0.1, engine="numpy")
@@ -91,7 +92,8 @@ def test_studies_have_so_many_points() -> None:
 
 @pytest.mark.parametrize(
     "template", ["{{ 9**(9**9) }}", "{{ 'a'*10**9 }}", "{{ '%99999999d' % 1 }}", "{{ 'a'|center(10**9) }}", "{{ 1/0 }}",
-                 "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}", "{{ lipsum(n=10**7) }}",
+                 "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}",
+                 "{{ lipsum(n=10**7) }}",
                  "{{ " + "-" * 3000 + "1 }}"]
 )  # fmt: skip
 def test_templates_make_no_large_texts(template: str) -> None:
