@@ -74,9 +74,9 @@ def missing(numeric: bool = False) -> list[str]:
         problems.append("This NEST has come without its C++ headers: use NEST from PyPI, or from conda-forge.")
     if has_mpi() and not _mpi_flags():
         problems.append(
-            "This NEST was built with MPI, whose headers NEST's own need, and there is no 'mpicxx' that says where they "
-            "are: install the package libopenmpi-dev (apt install libopenmpi-dev), or load the MPI module that NEST was "
-            "built with."
+            "This NEST was built with MPI, whose headers NEST's own need, and there is no 'mpicxx' that says where "
+            "they are: install the package libopenmpi-dev (apt install libopenmpi-dev), or load the MPI module that "
+            "NEST was built with."
         )
     if problems:
         return problems

@@ -73,8 +73,11 @@ class Observation:
         except Exception as error:
             # Damaged archives make zipfile, zlib and NumPy raise almost anything.
             raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {error}.") from error
-        wrong = [name for name, kind in kinds.items() if arrays[name].dtype.kind != kind
-                 or arrays[name].ndim != 1 + (name == "potentials")]
+        wrong = [
+            name for name, kind in kinds.items()
+            if not isinstance(arrays[name], np.ndarray) or arrays[name].dtype.kind != kind
+            or arrays[name].ndim != 1 + (name == "potentials")
+        ]  # fmt: skip
         if wrong or not isinstance(facts, dict) or len(arrays["steps"]) != len(arrays["cells"]):
             shown = ', '.join(wrong) or 'facts'
             raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {shown}.")

@@ -98,7 +98,7 @@ class Jinja2TemplateEngine(TemplateEngine):
             return cls.get_template(template).render(**context)
         except PyNNError:
             raise
-        except (errors, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+        except (errors, ArithmeticError, AttributeError, LookupError, MemoryError, NameError, RecursionError, TypeError,
                 ValueError, SyntaxError) as error:  # fmt: skip
             raise InvalidParameterValueError(
                 f"The template cannot be filled: {error}. This description has: {', '.join(context)}."
@@ -166,7 +166,7 @@ def _with_small_arguments(function: Any) -> Any:
     def limited(*arguments: Any, **named: Any) -> Any:
         for value in (*arguments, *named.values()):
             if isinstance(value, int) and abs(value) > _LARGEST_ARGUMENT:
-                raise InvalidParameterValueError(f"{value:.3g} is too much for a filter of a template.")
+                raise InvalidParameterValueError(f"A filter of a template takes numbers up to {_LARGEST_ARGUMENT}.")
             if isinstance(value, str) and function.__name__ == "do_format":
                 _check_sizes("%", value, None)
         return function(*arguments, **named)

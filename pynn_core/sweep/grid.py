@@ -47,7 +47,7 @@ def _parse_range(text: str) -> list[Value]:
         raise InvalidParameterValueError(f"'{text}' is not a range of numbers. Possible: {_RANGE}.")
     if number < 1 or number > MOST_POINTS:
         raise InvalidParameterValueError(
-            f"'{text}': the number of values must be from 1 to {MOST_POINTS}, not {number:.3g}."
+            f"'{text}': the number of values must be from 1 to {MOST_POINTS}."
         )
     if not (_is_finite(start) and _is_finite(stop)):
         raise InvalidParameterValueError(f"'{text}': a range begins and ends with finite numbers.")
@@ -115,7 +115,7 @@ def _length(numbers: range) -> int:
 def _check_number(number: int) -> None:
     if number > MOST_POINTS:
         raise InvalidParameterValueError(
-            f"A study has at most {MOST_POINTS} points, and this one would have {number:.3g}. Make several of it."
+            f"A study has at most {MOST_POINTS} points, and this one would have more. Make several of it."
         )
 
 
