@@ -929,7 +929,8 @@ class _Evaluator:
 
     def visit(self, node: ast.expr) -> tuple[Any, Exponents]:
         if isinstance(node, ast.Constant):
-            return node.value, _PLAIN
+            # Whole numbers as floats, because products of 64-bit integers overflow without a word.
+            return node.value if isinstance(node.value, bool) else float(node.value), _PLAIN  # type: ignore[arg-type]
         if isinstance(node, ast.Name):
             return self._name(node)
         if isinstance(node, ast.UnaryOp):
@@ -1021,8 +1022,10 @@ class _Evaluator:
         if isinstance(op, ast.Pow):
             if any(second) or (any(first) and np.ndim(b)):
                 self.piece.fail("an exponent is one plain number.", node.right)
-            power = Fraction(float(b)).limit_denominator(12) if np.ndim(b) == 0 else Fraction(1)
-            return np.power(np.asarray(a, dtype=float), b), tuple(x * power for x in first) if any(first) else _PLAIN
+            if any(first) and not np.isfinite(b):
+                self.piece.fail("an exponent of a unit is a finite number.", node.right)
+            power = Fraction(float(b)).limit_denominator(12) if any(first) else Fraction(1)
+            return np.power(np.asarray(a, dtype=float), b), tuple(x * power for x in first)
         self.piece.fail("the operators are + - * / // % **.", node)
 
     def _call(self, node: ast.Call) -> tuple[Any, Exponents]:

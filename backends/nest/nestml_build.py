@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from typing import Any
 from pyNN.compilation import cache as files
 from pyNN.errors import InvalidModelError, MissingPackageError, SimulatorError
 from pyNN.nest import versions
+from pyNN.nest.versions import has_mpi
+from pyNN.parallel import serial_environment
 
 INSTALL = "pip install 'pynn-core[nestml]'"
 OLDEST = (9, 0)
@@ -69,6 +72,12 @@ def missing(numeric: bool = False) -> list[str]:
     headers = _headers()
     if headers is None:
         problems.append("This NEST has come without its C++ headers: use NEST from PyPI, or from conda-forge.")
+    if has_mpi() and not _mpi_flags():
+        problems.append(
+            "This NEST was built with MPI, whose headers NEST's own need, and there is no 'mpicxx' that says where "
+            "they are: install the package libopenmpi-dev (apt install libopenmpi-dev), or load the MPI module that "
+            "NEST was built with."
+        )
     if problems:
         return problems
     wanted = [("boost/version.hpp", "libboost-dev"), ("gsl/gsl_odeiv.h", "libgsl-dev")]
@@ -120,6 +129,22 @@ def _found_headers(compiler: str, names: tuple[str, ...], include: str) -> dict[
 
 
 @cache
+def _mpi_flags() -> tuple[str, ...]:
+    """Where the headers of MPI are, as its compiler tells: Open MPI's and MPICH's answer to different questions."""
+    for question in ("--showme:compile", "-compile_info"):
+        try:
+            told = subprocess.run(
+                ["mpicxx", question], env=serial_environment(), capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return ()
+        found = tuple(word for word in shlex.split(told.stdout) if word.startswith(("-I", "-D")))
+        if told.returncode == 0 and found:
+            return found
+    return ()
+
+
+@cache
 def _old_strings(library: str, modified: float) -> bool:
     """Whether NEST was compiled with the older kind of strings, as it is on PyPI."""
     overlap = len(_NEW_STRINGS)
@@ -139,7 +164,8 @@ def toolchain() -> Toolchain:
     library = next(iter(sorted(_package().glob("nestkernel_api*.so"))), None)
     old = library is not None and _old_strings(str(library), library.stat().st_mtime)
     abi = ("-D_GLIBCXX_USE_CXX11_ABI=0",) if old else ()
-    return Toolchain(_compiler(), (*_FLAGS, *abi, f"-I{_headers()}"))
+    mpi = _mpi_flags() if has_mpi() else ()
+    return Toolchain(_compiler(), (*_FLAGS, *abi, f"-I{_headers()}", *mpi))
 
 
 def build(what: str, text: str, options: Mapping[str, Any] | None = None) -> Module:

@@ -122,8 +122,10 @@ class NestSession:
         with versions.reporting(nest, "setting up"):
             verbosity = settings.options.get("verbosity", "fatal")
             versions.reset_kernel(nest, settings.dt, settings.threads, seed, verbosity)
-            self._ranks.begin()
+        # Before the first node, which is one of NEST's own under MPI.
         nestml_models.load_again()
+        with versions.reporting(nest, "setting up"):
+            self._ranks.begin()
 
     # --- building ----------------------------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ def restore_simulation(simulation: Simulation, tree: Mapping[str, Any], path: An
         _restore(simulation, tree, saved, changes, streams)
     except PyNNError:
         raise
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise FileFormatError(
             f"The checkpoint '{path}' lacks something, or has it in a wrong form: {error!r}."
         ) from error

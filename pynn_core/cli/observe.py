@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyNN.errors import FileFormatError
 from pyNN.specs import NetworkSpec, ProjectionSpec, Ragged, RecordingSpec
 
 if TYPE_CHECKING:
@@ -63,9 +64,24 @@ class Observation:
 
     @classmethod
     def load(cls, path: Path) -> Observation:
-        with np.load(path) as stored:
-            facts = json.loads(stored["facts"].tobytes().decode())
-            return cls(facts, *(stored[name] for name in ("steps", "cells", "kinds", "potentials", "traced")))
+        """What `save` has written; FileFormatError for anything else."""
+        kinds = {"steps": "i", "cells": "i", "kinds": "i", "potentials": "f", "traced": "i"}
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                facts = json.loads(stored["facts"].tobytes().decode())
+                arrays = {name: stored[name] for name in kinds}
+        except Exception as error:
+            # Damaged archives make zipfile, zlib and NumPy raise almost anything.
+            raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {error}.") from error
+        wrong = [
+            name for name, kind in kinds.items()
+            if not isinstance(arrays[name], np.ndarray) or arrays[name].dtype.kind != kind
+            or arrays[name].ndim != 1 + (name == "potentials")
+        ]  # fmt: skip
+        if wrong or not isinstance(facts, dict) or len(arrays["steps"]) != len(arrays["cells"]):
+            shown = ', '.join(wrong) or 'facts'
+            raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {shown}.")
+        return cls(facts, **arrays)
 
 
 @dataclass

@@ -98,7 +98,7 @@ def digest(*texts: str) -> str:
     state = hashlib.blake2b(digest_size=10)
     for text in texts:
         state.update(len(text).to_bytes(8, "little"))
-        state.update(text.encode())
+        state.update(text.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
 
 

@@ -5,6 +5,7 @@ Engines: "string" (`$name`) and "jinja2" (`{{ name }}`). "default" takes the one
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -16,7 +17,7 @@ from typing import Any
 
 from pyNN.descriptions.readable import readable
 from pyNN.descriptions.templates import TEMPLATES
-from pyNN.errors import CapabilityError, InvalidParameterValueError, MissingPackageError
+from pyNN.errors import CapabilityError, InvalidParameterValueError, MissingPackageError, PyNNError
 
 __all__ = [
     "DEFAULT_TEMPLATE_ENGINE",
@@ -35,6 +36,9 @@ DEFAULT_TEMPLATE_ENGINE: str | None = None
 
 _WIDTH = 110
 _LONGEST_NAME = 40
+_LONGEST_SHOWN = 200
+_LARGEST_ARGUMENT = 10_000
+_WIDE = re.compile(r"%[^a-zA-Z%]*(\d{4,}|\*)")
 _NAME = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _JINJA = re.compile(r"\{\{|\{%")
 
@@ -92,7 +96,10 @@ class Jinja2TemplateEngine(TemplateEngine):
         errors = cls._package().TemplateError
         try:
             return cls.get_template(template).render(**context)
-        except errors as error:
+        except PyNNError:
+            raise
+        except (errors, ArithmeticError, AttributeError, LookupError, MemoryError, NameError, RecursionError, TypeError,
+                ValueError, SyntaxError) as error:  # fmt: skip
             raise InvalidParameterValueError(
                 f"The template cannot be filled: {error}. This description has: {', '.join(context)}."
             ) from error
@@ -112,10 +119,71 @@ class Jinja2TemplateEngine(TemplateEngine):
         jinja2 = cls._package()
         sandbox = importlib.import_module("jinja2.sandbox")
         # A template may come from somebody else; it fills in values, and reaches nothing beyond them.
-        environment = sandbox.ImmutableSandboxedEnvironment(
+        environment = _modest(sandbox.ImmutableSandboxedEnvironment)(
             finalize=readable, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
         )
         return environment.from_string(text)
+
+
+def _modest(base: type) -> type:
+    """A Jinja2 environment in which no single expression makes numbers or texts of any size."""
+
+    class Modest(base):  # type: ignore[misc]
+        intercepted_binops = frozenset(["*", "**", "%"])
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            # Texts at random of any length.
+            self.globals.pop("lipsum", None)
+            self.globals["range"] = _limited_range()
+            for name in ("batch", "center", "format", "indent", "round", "slice", "truncate", "wordwrap"):
+                self.filters[name] = _with_small_arguments(self.filters[name])
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            _check_sizes(operator, left, right)
+            return super().call_binop(context, operator, left, right)
+
+    return Modest
+
+
+def _limited_range() -> Any:
+    """range() that gives so many numbers in all, also where one loop is inside another."""
+    left = _LARGEST_ARGUMENT
+
+    def limited(*arguments: int) -> range:
+        nonlocal left
+        numbers = range(*arguments)
+        left -= len(numbers)
+        if left < 0:
+            raise InvalidParameterValueError(f"The loops of a template run over at most {_LARGEST_ARGUMENT} numbers.")
+        return numbers
+
+    return limited
+
+
+def _with_small_arguments(function: Any) -> Any:
+    @functools.wraps(function)
+    def limited(*arguments: Any, **named: Any) -> Any:
+        for value in (*arguments, *named.values()):
+            if isinstance(value, int) and abs(value) > _LARGEST_ARGUMENT:
+                raise InvalidParameterValueError(f"A filter of a template takes numbers up to {_LARGEST_ARGUMENT}.")
+            if isinstance(value, str) and function.__name__ == "do_format":
+                _check_sizes("%", value, None)
+        return function(*arguments, **named)
+
+    return limited
+
+
+def _check_sizes(operator: str, left: Any, right: Any) -> None:
+    if operator == "%":
+        too_large = isinstance(left, str) and _WIDE.search(left) is not None
+    elif operator == "**":
+        too_large = isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > _LARGEST_ARGUMENT
+    else:
+        sized, times = (left, right) if hasattr(left, "__len__") else (right, left)
+        too_large = hasattr(sized, "__len__") and isinstance(times, int) and len(sized) * times > _LARGEST_ARGUMENT
+    if too_large:
+        raise InvalidParameterValueError(f"A template does not make texts and numbers of that size: '{operator}'.")
 
 
 TEMPLATE_ENGINES: dict[str, type[TemplateEngine]] = {"string": StringTemplateEngine, "jinja2": Jinja2TemplateEngine}
@@ -162,11 +230,16 @@ def _source(template: str) -> str:
     if "\n" in template or "$" in template or _JINJA.search(template):
         return template
     path = Path(template)
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
+    try:
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidParameterValueError(
+            f"'{template:.{_LONGEST_SHOWN}}' cannot be read as a template: {error}."
+        ) from error
     raise InvalidParameterValueError(
-        f"There is no template '{template}'. Give the name of a default template ({', '.join(TEMPLATES)}), a file, or "
-        "the text of a template with names such as $label."
+        f"There is no template '{template:.{_LONGEST_SHOWN}}'. Give the name of a default template "
+        f"({', '.join(TEMPLATES)}), a file, or the text of a template with names such as $label."
     )
 
 

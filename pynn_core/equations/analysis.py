@@ -44,6 +44,12 @@ DOT = "__"
 """What a dot in a name becomes in generated code and in the expressions of an analysis."""
 TIME_STEP = "dt"
 _LARGEST_SHIFT = 100.0
+_LARGEST_POWER = 100
+_LARGEST_EXPONENT = 700
+_EXACT_BITS = 5000
+"""Powers of numbers are worked out exactly up to that size of the result, and in double precision beyond."""
+_LARGEST_SIZE = 20_000
+"""Of an equation with its formulas inserted; SymPy needs seconds for that many parts."""
 """Exponentials that differ by a factor of more than exp of this are computed each."""
 RESERVED = (
     INJECTED, WEIGHT, "where", "logical_not", "inf", *language.SPECIAL_NAMES, *language.CONSTANTS, *language.DRAWS,
@@ -295,7 +301,32 @@ def _read(definition: Definition) -> _Text:
     )
     _check_equations(definition, text)
     _check_statements(definition, text)
+    _check_size(text)
     return text
+
+
+def _check_size(text: _Text) -> None:
+    """EquationError where formulas within formulas make an equation too large to be worked with."""
+    sizes: dict[str, int] = {}
+    for _ in range(len(text.formulas) + 1):
+        before = dict(sizes)
+        sizes = {name: _size(equation.expression, before) for name, equation in text.formulas.items()}
+        if sizes == before:
+            break
+    else:
+        # Formulas in a circle, which are reported where they are worked out.
+        return
+    for equation in (*text.formulas.values(), *text.derivatives.values(), *text.stored.values()):
+        if _size(equation.expression, sizes) > _LARGEST_SIZE:
+            equation.expression.fail(
+                f"with its formulas inserted, '{equation.name}' has more than {_LARGEST_SIZE} parts. Give formulas "
+                "that are used often the flag (stored), so that they are worked out once a step."
+            )
+
+
+def _size(expression: Expression, sizes: Mapping[str, int]) -> int:
+    """How many names, numbers and operations an expression has when its formulas are inserted."""
+    return sum(1 + sizes.get(getattr(node, "id", ""), 0) for node in ast.walk(expression.tree))
 
 
 def known_units(definition: Definition, text: _Text | None = None, **more: str) -> dict[str, str]:
@@ -575,13 +606,13 @@ class Analyser:
         if equation is None:
             return self.sympy.Integer(0)
         factor = self._number(dimensions.coherent_factor(self.definition.states[state].unit))
-        return self._convert(equation.expression, {INJECTED: "nA"}) / factor
+        return self._value(equation.expression, {INJECTED: "nA"}) / factor
 
     def _new_value(self, statement: Statement) -> Any:
         """What a statement makes of its state, in the state's declared unit."""
         factor = self._number(dimensions.coherent_factor(self.definition.states[statement.name].unit))
         old = self._plain(statement.name)
-        value = self._convert(statement.expression, {})
+        value = self._value(statement.expression, {})
         return {
             "=": value / factor,
             "+=": old + value / factor,
@@ -599,8 +630,17 @@ class Analyser:
             expression.fail(f"the formula '{name}' depends on itself.")
         return self.formulas[name]
 
+    def _value(self, expression: Expression, extra: Mapping[str, str]) -> Any:
+        return self._as_number(self._convert(expression, extra))
+
     def _convert(self, expression: Expression, extra: Mapping[str, str]) -> Any:
-        return self._node(expression.tree, expression, extra)
+        try:
+            return self._node(expression.tree, expression, extra)
+        except EquationError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            # What has no value for SymPy: the sine of a condition, a comparison of complex numbers ...
+            expression.fail(f"this cannot be worked out ({error}).")
 
     def _node(self, node: ast.expr, where: Expression, extra: Mapping[str, str]) -> Any:
         sympy = self.sympy
@@ -614,9 +654,9 @@ class Analyser:
             return self._name(node.id, where, extra)
         if isinstance(node, ast.UnaryOp):
             operand = go(node.operand)
-            return sympy.Not(operand) if isinstance(node.op, ast.Not) else (
-                -operand if isinstance(node.op, ast.USub) else operand
-            )
+            if isinstance(node.op, ast.Not):
+                return sympy.Not(operand)
+            return -self._as_number(operand) if isinstance(node.op, ast.USub) else operand
         if isinstance(node, ast.BoolOp):
             return (sympy.And if isinstance(node.op, ast.And) else sympy.Or)(*map(go, node.values))
         if isinstance(node, ast.Compare):
@@ -627,15 +667,18 @@ class Analyser:
             name = node.func.id if isinstance(node.func, ast.Name) else ""
             if name == "before":
                 return self._old_value(node.args[0], where)
-            return self._plain(RANDOM) if name == "uniform" else self._call(node, [go(a) for a in node.args])
+            return self._plain(RANDOM) if name == "uniform" else self._call(
+                node, [self._as_number(go(a)) for a in node.args], where
+            )
         if isinstance(node, ast.BinOp):
-            left, right = go(node.left), go(node.right)
+            left, right = self._as_number(go(node.left)), self._as_number(go(node.right))
+            if isinstance(node.op, ast.Pow):
+                return self._power(left, right, where, node.right)
             return {
                 ast.Add: lambda: left + right,
                 ast.Sub: lambda: left - right,
                 ast.Mult: lambda: left * right,
                 ast.Div: lambda: left / right,
-                ast.Pow: lambda: left**right,
                 ast.Mod: lambda: sympy.Function("modulo")(left, right),
                 ast.FloorDiv: lambda: sympy.floor(left / right),
             }[type(node.op)]()
@@ -677,7 +720,32 @@ class Analyser:
         ]
         return sympy.And(*parts)
 
-    def _call(self, node: ast.Call, arguments: list[Any]) -> Any:
+    def _as_number(self, value: Any) -> Any:
+        """A condition as 1 or 0."""
+        if value in (True, False) or value.is_Boolean or value.is_Relational:
+            return self.sympy.Piecewise((1, value), (0, True))
+        return value
+
+    def _power(self, base: Any, exponent: Any, where: Expression, node: ast.expr) -> Any:
+        """base**exponent, without the exact numbers of millions of digits that large exponents would give."""
+        if not exponent.is_number:
+            return base**exponent
+        if not base.is_number:
+            if abs(exponent) > _LARGEST_POWER:
+                where.fail(f"an exponent of what varies is a number from -{_LARGEST_POWER} to {_LARGEST_POWER}.", node)
+            return base**exponent
+        digits = max(base.p.bit_length(), base.q.bit_length()) if base.is_Rational else 64
+        if abs(exponent) * digits <= _EXACT_BITS:
+            return base**exponent
+        try:
+            value = complex(base) ** complex(exponent)
+        except (OverflowError, ZeroDivisionError):
+            value = complex(math.inf)
+        if value.imag or not math.isfinite(value.real):
+            where.fail("this power is no number in double precision.", node)
+        return self._number(value.real)
+
+    def _call(self, node: ast.Call, arguments: list[Any], where: Expression) -> Any:
         sympy = self.sympy
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         known = {
@@ -692,7 +760,12 @@ class Analyser:
         if name in ("positive", "negative"):
             return (sympy.Max if name == "positive" else sympy.Min)(arguments[0], 0)
         if name == "power":
-            return arguments[0] ** arguments[1]
+            return self._power(arguments[0], arguments[1], where, node)
+        if name in ("exp", "sinh", "cosh") and arguments[0].is_number and abs(arguments[0]) > _LARGEST_EXPONENT:
+            # SymPy would keep such a number, and work for ever on whether e**e**e**99 is more than 2.
+            if name != "exp" or arguments[0] > 0:
+                where.fail("this is no number in double precision.", node)
+            return sympy.Integer(0)
         return known.get(name, sympy.Function(name))(*arguments)
 
     # -- the linear part
@@ -815,7 +888,7 @@ class Analyser:
             unit = self.definition.receptors[receptor].unit
             for statement in statements:
                 factor = self._number(dimensions.coherent_factor(self.definition.states[statement.name].unit))
-                value = self._convert(statement.expression, {WEIGHT: unit}) / factor
+                value = self._value(statement.expression, {WEIGHT: unit}) / factor
                 value = -value if statement.operator == "-=" else value
                 slope = value.diff(weight)
                 fixed = not (slope.free_symbols & self._varying()) and value.subs(weight, 0) == 0

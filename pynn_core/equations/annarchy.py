@@ -18,6 +18,7 @@ from typing import Any
 
 from pyNN.equations.explicit import is_explicit
 from pyNN.equations.foreign_text import NAME, Piece, Text, parse
+from pyNN.equations.language import is_representable
 from pyNN.equations.userfunctions import added_functions, get_constant, list_constants, text_of
 from pyNN.errors import CapabilityError, InvalidModelError, InvalidParameterValueError, nearest
 
@@ -188,7 +189,7 @@ class _Reader:
             return float(self.constants[content])
         try:
             return _literal(ast.parse(content, mode="eval").body)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             text.fail(f"'{content}' is not a number; a parameter has one, and what is computed stands in equations.",
                       place, max(len(content), 1))  # fmt: skip
 
@@ -340,7 +341,8 @@ class _Reader:
         code = text.code[begin:end]
         found = list(_DERIVATIVE.finditer(code))
         if len(found) != 1:
-            text.fail("one equation has one derivative dx/dt.", begin + found[1].start(), len(found[1][0]))
+            place = found[1].span() if found else (0, len(code))
+            text.fail("one equation has one derivative dx/dt.", begin + place[0], place[1] - place[0])
         match = found[0]
         name = match[1]
         sides = [m.start() for m in re.finditer(r"(?<![<>=!+\-*/])=(?!=)", code)]
@@ -561,7 +563,7 @@ class _Reader:
             if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id in DISTRIBUTIONS:
                 return distribution(tree.func.id, [_literal(a) for a in tree.args])
             return _literal(tree)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             known = [*self.defaults, *self.constants]
             self.text.fail(
                 f"'{source}' is not an initial value: that is a number, a parameter's name or a distribution such as "
@@ -576,9 +578,15 @@ def _text(given: Any, model: str, part: str) -> Text:
 
 
 def distribution(name: str, arguments: list[float]) -> Any:
-    """PyNN's RandomDistribution for one of ANNarchy's. Limits of a normal clip there and here."""
+    """PyNN's RandomDistribution for one of ANNarchy's. Limits of a normal clip there and here.
+
+    Raises ValueError for a number of arguments that the distribution does not have, and for a mean of infinity.
+    """
     from pyNN.random import RandomDistribution
 
+    fewest, most = {"Normal": (2, 4), "Exponential": (1, 1), "Gamma": (1, 2)}.get(name, (2, 2))
+    if not fewest <= len(arguments) <= most or name == "Exponential" and arguments[0] == 0.0:
+        raise ValueError(f"{name} takes other arguments")
     if name == "Uniform":
         return RandomDistribution("uniform", low=arguments[0], high=arguments[1])
     if name == "DiscreteUniform":
@@ -599,8 +607,15 @@ def distribution(name: str, arguments: list[float]) -> Any:
 
 def _literal(node: ast.expr) -> float:
     """The number that plain arithmetic of numbers gives; ValueError for anything else."""
+    value = _literal_of(node)
+    if not is_representable(value):
+        raise ValueError("too large")
+    return float(value)
+
+
+def _literal_of(node: ast.expr) -> float:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return float(node.value)
+        return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return -_literal(node.operand) if isinstance(node.op, ast.USub) else _literal(node.operand)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):

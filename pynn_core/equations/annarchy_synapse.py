@@ -30,6 +30,8 @@ WEIGHT = "w"
 TARGET = "g_target"
 _SENT = "to_target"
 _TIMES = ("t", "dt", "t_last", "t_pre", "t_post")
+_OWN_WEIGHT = re.compile(rf"(?<![.\w]){WEIGHT}\b")
+"""The weight of the synapse; post.w is a variable of the cell."""
 _PLACES = ("projection", "postsynaptic", "semiglobal")
 
 
@@ -104,7 +106,7 @@ class _SynapseReader(_Reader):
                 self._check_limits(s, begin)
                 flags = [METHODS[key] for key in s.flags if key in METHODS]
                 flags += ["event-driven"] * ("event-driven" in s.flags)
-                right = re.sub(rf"(?<![.\w]){WEIGHT}\b", "weight", s.right)
+                right = _OWN_WEIGHT.sub("weight", s.right)
                 rows[s.line] = f"d{name}/dt = {right} : 1" + (f" ({', '.join(flags)})" if flags else "")
                 if self._limited(name, s.flags) != name:
                     blocks[False].setdefault(s.line, []).append(f"{name} = {self._limited(name, s.flags)}")
@@ -202,7 +204,7 @@ class _SynapseReader(_Reader):
         self._cannot(piece.text, f"'{piece.segment(node)}' {reason}.", piece.offset(node), piece.width(node))
 
     def _plain(self, piece: Piece) -> str:
-        return re.sub(rf"\b{WEIGHT}\b", "weight", super()._plain(piece))
+        return _OWN_WEIGHT.sub("weight", super()._plain(piece))
 
     # -- statements
 

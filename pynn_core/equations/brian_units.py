@@ -164,7 +164,7 @@ def declared(text: Text, begin: int, end: int) -> str:
         text.fail(f"'{content}' is not a unit; write '{word}'.", start, len(content))
     try:
         tree = ast.parse(content, mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         text.fail(f"'{content}' is not a unit. Units look like volt, siemens/meter**2 or 1.", start, len(content))
     return pynn_unit(_exponents(tree, text, start, content))
 
@@ -190,11 +190,16 @@ def _exponents(node: ast.expr, text: Text, start: int, content: str) -> Exponent
     text.fail(f"'{content}' is not a unit; a unit has no number before it: volt, not 1*volt.", place, width)
 
 
+_LARGEST_POWER = 99
+
+
 def _number(node: ast.expr) -> Fraction | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = _number(node.operand)
         return None if inner is None else -inner
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        if not -_LARGEST_POWER <= node.value <= _LARGEST_POWER:
+            return None
         return Fraction(node.value).limit_denominator(12)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         above, below = _number(node.left), _number(node.right)

@@ -138,6 +138,9 @@ def _terms(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
+_LARGEST_POWER = 99
+
+
 class _Checker:
     def __init__(self, expression: Expression, units: Mapping[str, str]) -> None:
         self.expression = expression
@@ -195,6 +198,8 @@ class _Checker:
         value = _literal(node.right)
         if value is None:
             self.expression.fail(f"a quantity in {base} can only be raised to a number written out.", node.right)
+        if abs(value) > _LARGEST_POWER:
+            self.expression.fail(f"units have exponents up to {_LARGEST_POWER}.", node.right)
         return base.power(value)
 
     def _call(self, node: ast.Call) -> Dimension:

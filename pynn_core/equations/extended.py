@@ -405,7 +405,7 @@ class ExtendedAnalyser(Analyser):
     def _assigned(self, name: str, expression: Expression) -> Any:
         """An expression as the value of a state or a local name, in its declared unit."""
         kind = self.definition.states[name].kind if name in self.definition.states else "float"
-        value = self._number_of(expression)
+        value = self._value(expression, {INJECTED: "nA"})
         factor = 1.0
         if name in self.definition.states:
             factor = dimensions.coherent_factor(self.definition.states[name].unit)
@@ -414,15 +414,6 @@ class ExtendedAnalyser(Analyser):
         value = value / self._number(factor)
         return self.sympy.Function("trunc")(value) if kind == "integer" else value
 
-    def _number_of(self, expression: Expression) -> Any:
-        value = self._convert(expression, {INJECTED: "nA"})
-        return self._as_number(value)
-
-    def _as_number(self, value: Any) -> Any:
-        if value in (True, False) or value.is_Boolean or value.is_Relational:
-            return self.sympy.Piecewise((1, value), (0, True))
-        return value
-
     def _limits(self) -> dict[str, tuple[str, str]]:
         return {n: self._limits_of(n) for n in self.text.derivatives if any(self._limits_of(n))}
 
@@ -430,7 +421,7 @@ class ExtendedAnalyser(Analyser):
         found = self.text.limits.get(name, {})
         factor = self._number(dimensions.coherent_factor(self.definition.states[name].unit))
         return tuple(  # type: ignore[return-value]
-            self._print(self._hoist(self._convert(found[part], {}) / factor)) if part in found else ""
+            self._print(self._hoist(self._value(found[part], {}) / factor)) if part in found else ""
             for part in ("min", "max")
         )
 
@@ -492,14 +483,14 @@ class ExtendedAnalyser(Analyser):
             unit = dimensions.unit_of(
                 statement.expression, {**known_units(self.definition, self.text), **self.local}
             ).text if not self.definition.unchecked_units else ""
-            value = self._number_of(statement.expression)
+            value = self._value(statement.expression, {INJECTED: "nA"})
             if is_condition(statement.expression, {**known_units(self.definition, self.text), **self.local}):
                 unit = "boolean"
             self.local[statement.name] = unit
             return value / self._number(dimensions.coherent_factor(unit))
         factor = self._number(dimensions.coherent_factor(self.local[statement.name]))
         old = self._plain(statement.name)
-        value = self._number_of(statement.expression)
+        value = self._value(statement.expression, {INJECTED: "nA"})
         return {
             "=": value / factor, "+=": old + value / factor, "-=": old - value / factor, "*=": old * value,
             "/=": old / value, "%=": self.sympy.Function("modulo")(old, value / factor),

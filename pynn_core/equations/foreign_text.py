@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pyNN.equations.language import Line
+from pyNN.equations.language import MAX_DEPTH, Line, is_representable, is_too_deep
 from pyNN.errors import InvalidModelError
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -129,8 +129,18 @@ def parse(text: Text, begin: int, end: int, hints: Mapping[type, str]) -> Piece:
         column = min(column, len(raw.rstrip()) - 1)
         reason = error.args[0] if error.args else type(error).__name__
         text.fail(f"'{' '.join(raw.split())}' is not an expression ({reason}).", begin + column)
+    if is_too_deep(tree):
+        text.fail(
+            f"this expression is nested more than {MAX_DEPTH} deep (a sum of that many terms is, too). Give parts of "
+            "it a name.", begin, end - begin,
+        )  # fmt: skip
     piece = Piece(text, begin, end, tree)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if not isinstance(node.value, int | float):
+                piece.fail(f"'{piece.segment(node)}' is not a number.", node)
+            if not is_representable(node.value):
+                piece.fail("this number is too large; the largest is 1.8e308.", node)
         operator = getattr(node, "op", None)
         for kind, hint in hints.items():
             if isinstance(operator, kind) or (

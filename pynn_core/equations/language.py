@@ -18,6 +18,7 @@ Nothing of a user's text is ever executed: it becomes a syntax tree in which eve
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -121,6 +122,8 @@ UNIT_NAMES = (
 
 MAX_DEPTH = 150
 """Of the syntax tree of an expression: what walks it calls itself for each level, and Python allows some 1000 calls."""
+MAX_SIZE = 20_000
+"""Parts of an expression with functions inserted, which may multiply each other."""
 
 _OPERATORS = (
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.FloorDiv, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or
@@ -528,7 +531,7 @@ def _expression(text: str, line: Line, column: int, vocabulary: Vocabulary = PLA
         place = max((getattr(error, "offset", None) or 2) - 2, 0) if parsed == text else 0
         reason = error.args[0] if error.args else type(error).__name__
         line.fail(f"'{text.strip()}' is not an expression ({reason}).", column + min(place, len(text) - 1))
-    if _is_too_deep(tree):
+    if is_too_deep(tree):
         line.fail(
             f"this expression is nested more than {MAX_DEPTH} deep (a sum of that many terms is, too). Give parts of "
             "it a name: 'x = expression : unit'.",
@@ -543,18 +546,32 @@ def _expression(text: str, line: Line, column: int, vocabulary: Vocabulary = PLA
     if not vocabulary.functions:
         return expression
     inserted = _Insert(vocabulary.functions).visit(expression.tree)
-    if _is_too_deep(inserted):
+    if size(inserted) > MAX_SIZE:
+        expression.fail(f"with its functions inserted, this expression has more than {MAX_SIZE} parts.")
+    if is_too_deep(inserted):
         expression.fail(f"with its functions inserted, this expression is nested more than {MAX_DEPTH} deep.")
     return Expression(inserted, line, column, expression.written)
 
 
-def _is_too_deep(tree: ast.AST) -> bool:
+def is_too_deep(tree: ast.AST) -> bool:
     level = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
             return False
     return True
+
+
+def size(tree: ast.AST) -> int:
+    """How many nodes a tree has. What is inserted is one object in several places, which is looked at once."""
+    known: dict[int, int] = {}
+
+    def count(node: ast.AST) -> int:
+        if id(node) not in known:
+            known[id(node)] = 1 + sum(count(child) for child in ast.iter_child_nodes(node))
+        return known[id(node)]
+
+    return count(tree)
 
 
 class _Dots(ast.NodeTransformer):
@@ -633,6 +650,8 @@ def _check_node(expression: Expression, node: ast.AST, vocabulary: Vocabulary) -
     elif isinstance(node, ast.Constant):
         if not isinstance(node.value, int | float):
             expression.fail(f"{node.value!r} is not a number.", node)
+        if not is_representable(node.value):
+            expression.fail("this number is too large; the largest is 1.8e308.", node)
         return
     elif isinstance(node, ast.Name | ast.IfExp):
         pass
@@ -641,6 +660,14 @@ def _check_node(expression: Expression, node: ast.AST, vocabulary: Vocabulary) -
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             _check_node(expression, child, vocabulary)
+
+
+def is_representable(number: float) -> bool:
+    """Whether a number of a text, which may have any number of digits, is a finite one in double precision."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _check_call(expression: Expression, node: ast.Call, vocabulary: Vocabulary) -> None:

@@ -497,12 +497,15 @@ class _Reader:
                 if node.id in language.CONSTANTS:
                     import math
 
-                    return ast.Constant({"pi": math.pi, "e": math.e}[node.id])
+                    return ast.Constant({"pi": math.pi, "e": math.e, "inf": math.inf}[node.id])
                 return node
 
         # A copy: the transformer changes nodes in place.
         copied = ast.parse(ast.unparse(expression.tree), mode="eval").body
-        return Convert().visit(copied)
+        made: ast.expr = Convert().visit(copied)
+        if language.size(made) > language.MAX_SIZE:
+            expression.fail(f"with its formulas inserted, this expression has more than {language.MAX_SIZE} parts.")
+        return made
 
     def _course(self, state: str, expression: Expression) -> Course:
         found = linear(self._coherent(expression), set(self.states), expression)
@@ -566,7 +569,8 @@ def text(tree: ast.expr, replaced: Mapping[str, str], call: Callable[[str, list[
 
     def go(node: ast.expr) -> str:
         if isinstance(node, ast.Constant):
-            return repr(float(node.value))  # type: ignore[arg-type]
+            # As it is read again: infinity is 1e309.
+            return ast.unparse(ast.Constant(float(node.value)))  # type: ignore[arg-type]
         if isinstance(node, ast.Name):
             return replaced[node.id]
         if isinstance(node, ast.UnaryOp):

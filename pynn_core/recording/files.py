@@ -205,6 +205,31 @@ class NumpyBinaryFile(BaseFile):
         return {str(name): from_literal(str(value)) for name, value in table}
 
 
+_MUCH = 2**26
+_LARGEST_RATIO = 1100
+"""Of the sizes of data before and after compression; deflate reaches 1032."""
+
+
+def stored_values(dataset: Any) -> Any:
+    """All values of an HDF5 dataset; FileFormatError as `check_stored` raises it."""
+    check_stored(dataset)
+    return dataset[()]
+
+
+def check_stored(dataset: Any) -> None:
+    """FileFormatError where an HDF5 dataset claims more (in bytes) than its file can hold.
+
+    HDF5 itself would take the memory first, and give zeros, or an error after a while.
+    """
+    if dataset.nbytes > _MUCH:
+        held = min(dataset.id.get_storage_size(), os.path.getsize(dataset.file.filename))
+        if dataset.nbytes > _LARGEST_RATIO * held or (dataset.chunks is None and dataset.nbytes > held):
+            raise FileFormatError(
+                f"'{dataset.file.filename}' is damaged: '{dataset.name}' is said to have {dataset.size} values, which "
+                "the file does not hold."
+            )
+
+
 class HDF5ArrayFile(BaseFile):
     """An HDF5 file with the array "data", whose attributes are the metadata."""
 
@@ -233,7 +258,7 @@ class HDF5ArrayFile(BaseFile):
 
     def read(self) -> Any:
         with self._opened() as array:
-            return array[()]
+            return stored_values(array)
 
     def get_metadata(self) -> dict[str, Any]:
         with self._opened() as array:

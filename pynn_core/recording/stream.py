@@ -12,6 +12,7 @@ import atexit
 import json
 import logging
 import os
+import re
 import shutil
 import time
 import weakref
@@ -495,6 +496,7 @@ class Streams:
         if not text:
             return None
         ranks, comm = json.loads(text), self._context.comm
+        _check_form(ranks, checkpoint)
         with together(comm, "files with recorded data"):
             for k in range(comm.rank, len(ranks), comm.size):
                 for name in ranks[k]["files"]:
@@ -612,6 +614,61 @@ class StoredStreams:
 
 _STATE = ("run", "rows", "stops")
 _COUNTS = ("written", "hidden")
+
+
+def _check_form(ranks: Any, checkpoint: Any) -> None:
+    """FileFormatError where what a checkpoint says of streamed files is not what `Streams.snapshot` writes.
+
+    It is looked at as a whole before anything of the simulation changes.
+    """
+    if not (isinstance(ranks, list) and ranks and all(map(_is_rank, ranks))):
+        raise FileFormatError(f"What the checkpoint '{checkpoint}' says of files with recorded data has a wrong form.")
+    if any(set(rank[name]) != set(ranks[0][name]) for rank in ranks for name in ("files", "parts")):
+        raise FileFormatError(f"The checkpoint '{checkpoint}' does not say the same of all ranks' files.")
+
+
+def _is_rank(rank: Any) -> bool:
+    files = isinstance(rank, dict) and rank.get("files")
+    if not isinstance(files, dict) or not all(map(_is_file, files.values())):
+        return False
+    parts, numbers, segments = (rank.get(name) for name in ("parts", "numbers", "segments"))
+    if not (isinstance(parts, dict) and all(_is_part(part, files) for part in parts.values())):
+        return False
+    if not (isinstance(numbers, dict) and all(map(_is_count, numbers.values())) and isinstance(segments, dict)):
+        return False
+    pieces = [piece for rows in segments.values() if isinstance(rows, list) for row in rows for piece in row]
+    return all(isinstance(rows, list) for rows in segments.values()) and all(_is_piece(p, files) for p in pieces)
+
+
+def _is_count(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 62
+
+
+def _is_file(file: Any) -> bool:
+    return (
+        isinstance(file, dict) and isinstance(file.get("run"), str) and _is_count(file.get("until"))
+        and all(isinstance(file.get(k), dict) and all(map(_is_count, file[k].values())) for k in ("rows", "stops"))
+        and all(_GROUP.fullmatch(name) for name in file["rows"])
+    )  # fmt: skip
+
+
+def _is_part(part: Any, files: dict[str, Any]) -> bool:
+    counts = ("segment", "number", "start_step", *_COUNTS)
+    return (
+        isinstance(part, dict) and part.get("path") in files and isinstance(part.get("group"), str)
+        and all(_is_count(part.get(name)) for name in counts)
+    )  # fmt: skip
+
+
+def _is_piece(piece: Any, files: dict[str, Any]) -> bool:
+    return (
+        isinstance(piece, dict) and piece.get("path") in files and isinstance(piece.get("group"), str)
+        and _is_count(piece.get("first")) and _is_count(piece.get("end"))
+    )  # fmt: skip
+
+
+_GROUP = re.compile(r"\w*_\d+/[^/]+/[^/]+")
+"""Population with its number, segment, part."""
 
 
 def _own(data: Any) -> Any:

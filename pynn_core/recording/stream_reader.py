@@ -16,7 +16,7 @@ from pyNN.errors import FileFormatError, InvalidParameterValueError, nearest
 from pyNN.recording import stream_layout as layout
 from pyNN.recording.blocks import make_block
 from pyNN.recording.columns import SegmentData, Trace, Trains, merge_segments, time_of
-from pyNN.recording.files import from_literal
+from pyNN.recording.files import from_literal, stored_values
 from pyNN.specs import FloatArray, IntArray
 
 
@@ -240,7 +240,7 @@ def _segment(path: Path, population: Any, name: str, dt: float) -> StoredSegment
 def _part(path: Path, population: Any, group: Any, stop: int, dt: float) -> PartInfo:
     start, every = int(group.attrs["start_step"]), int(group.attrs["every_steps"])
     of_spikes = _of_spikes(group)
-    channels = group["recorded_cell" if of_spikes else "cell"][()]
+    channels = stored_values(group["recorded_cell" if of_spikes else "cell"])
     if of_spikes:
         # The writer extends one column after the other.
         count = min(len(group["step"]), len(group["cell"]), *([len(group["offset"])] if "offset" in group else []))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pyNN.errors import CheckpointError, FileFormatError
 from pyNN.recording import stream_layout as layout
+from pyNN.recording.files import stored_values
 from pyNN.specs import IntArray
 
 BLOCK_NUMBERS = 1 << 21
@@ -84,10 +85,21 @@ class FileState:
             with layout.h5py().File(path, "r", locking=False) as source:
                 parts = {group.name.lstrip("/"): _rows(group) for group in _parts(source)}
                 stops = {name: int(source[name]["stop_step"][0]) for name in self.stops}
-        except OSError:
-            # The writer was killed, and has not said that it is done.
-            return False
+                source.visititems(_look_at)
+        except Exception as error:
+            if _is_damage(error):
+                # The writer was killed, and has not said that it is done; or the file is damaged, and who makes it anew
+                # will say so. HDF5 itself does not come to an end where it is to append to a damaged file.
+                return False
+            raise
         return parts == self.rows and stops == self.stops
+
+
+def _look_at(name: str, item: Any) -> None:
+    """Read what appending to a group or a dataset needs: attributes, and the index of the last rows."""
+    dict(item.attrs)
+    if getattr(item, "size", 0):
+        item[-1:]
 
 
 def _before(path: Path) -> Path:
@@ -174,8 +186,14 @@ class Restoring:
                     target[name]["stop_step"][0] = step
             with open(self._temporary, "rb") as raw:
                 os.fsync(raw.fileno())
-        except BaseException:
+        except BaseException as error:
             self._temporary.unlink(missing_ok=True)
+            if _is_damage(error):
+                names = ", ".join(f"'{path}'" for path in self.sources)
+                raise CheckpointError(
+                    f"{names}, into which the simulation of the checkpoint recorded, cannot be read: {error!r}. Put "
+                    "back what was written with the checkpoint, or begin the simulation anew."
+                ) from error
             raise
         finally:
             for source in opened:
@@ -196,7 +214,7 @@ class Restoring:
         part = target.create_group(name)
         part.attrs.update(dict(sources[0].attrs))
         of_spikes = sources[0].attrs["variable"] == layout.SPIKES
-        there = np.concatenate([source["recorded_cell" if of_spikes else "cell"][()] for source in sources])
+        there = np.concatenate([stored_values(source["recorded_cell" if of_spikes else "cell"]) for source in sources])
         cells = np.sort(there)
         if self.is_divided_anew:
             cells = cells[np.isin(cells, self.own_cells(_population(name)))]
@@ -206,6 +224,12 @@ class Restoring:
         else:
             part.create_dataset("cell", data=cells)
             _copy_values(sources, ends[0], part, cells)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether HDF5 raises that for a file that is not as it should be; an error of the disk has a number."""
+    kinds = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError, MemoryError)
+    return isinstance(error, kinds) or (isinstance(error, OSError) and error.errno is None)
 
 
 def new_run() -> str:

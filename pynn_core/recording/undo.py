@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from pyNN.errors import FileFormatError
+
 _MAGIC = b"pynn-core undo\n\0"
 _RECORD = struct.Struct("<qq")
 """Position and number of the bytes that follow."""
@@ -101,8 +103,18 @@ class UndoableFile:
         self._notes.close()
 
 
+def _damaged(notes: Path) -> FileFormatError:
+    return FileFormatError(
+        f"'{notes}', which says what a process was changing when it was killed, is damaged. Remove it if the recording "
+        "beside it can be read, or begin the simulation anew."
+    )
+
+
 def roll_back(path: Path) -> bool:
-    """Take back what a process had not committed when it was killed; whether there was anything."""
+    """Take back what a process had not committed when it was killed; whether there was anything.
+
+    Raises FileFormatError, and changes nothing, where the notes cannot be of that file.
+    """
     notes = notes_of(path)
     if not notes.exists():
         return False
@@ -111,19 +123,25 @@ def roll_back(path: Path) -> bool:
     if path.exists() and content.startswith(_MAGIC) and len(content) >= start:
         records = []
         at = start
+        (size,) = struct.unpack_from("<q", content, len(_MAGIC))
         while at + _RECORD.size <= len(content):
             first, number = _RECORD.unpack_from(content, at)
             at += _RECORD.size
             if first < 0 or not 0 <= number <= len(content) - at:
                 # The process was killed before it noted this, so that it has not changed it.
                 break
+            if first + number > size:
+                raise _damaged(notes)
             records.append((first, content[at : at + number]))
             at += number
+        # A file that has become shorter has what was cut off in the notes.
+        if not 0 <= size <= max([path.stat().st_size, *(first + len(before) for first, before in records)]):
+            raise _damaged(notes)
         with open(path, "r+b") as raw:
             for first, before in reversed(records):
                 raw.seek(first)
                 raw.write(before)
-            raw.truncate(struct.unpack_from("<q", content, len(_MAGIC))[0])
+            raw.truncate(size)
             raw.flush()
             os.fsync(raw.fileno())
     notes.unlink()

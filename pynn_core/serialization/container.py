@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError, PyNNError
+from pyNN.recording.files import stored_values
 
 MAGIC = 0x0A7A
 """Attribute `magic` of every HDF5 file of the format."""
@@ -100,7 +101,7 @@ def column(parent: Any, name: str, size: int | None = None) -> Any:
         raise FileFormatError(
             f"'{parent.file.filename}': '{found.name}' has {len(found)} values, but {size} are needed."
         )
-    values = found[()]
+    values = stored_values(found)
     if h5py.check_string_dtype(found.dtype) is not None:
         return np.array([to_string(value) for value in values], dtype=object)
     return values

@@ -16,6 +16,8 @@ Point = dict[str, Value]
 """One value for each parameter."""
 
 SEED = "seed"
+MOST_POINTS = 10**6
+"""Of a study: each is a run, and has a row of its own."""
 _RANGE = "start:stop:n (n values, both ends included), start:stop:n:log, or a list such as 1,2,5"
 
 
@@ -43,9 +45,11 @@ def _parse_range(text: str) -> list[Value]:
     start, stop, number = _parse_value(words[0]), _parse_value(words[1]), _parse_value(words[2])
     if isinstance(start, str) or isinstance(stop, str) or not isinstance(number, int):
         raise InvalidParameterValueError(f"'{text}' is not a range of numbers. Possible: {_RANGE}.")
-    if number < 1 or number > 10**7:
-        raise InvalidParameterValueError(f"'{text}': the number of values must be from 1 to 10^7, not {number}.")
-    if not (math.isfinite(start) and math.isfinite(stop)):
+    if number < 1 or number > MOST_POINTS:
+        raise InvalidParameterValueError(
+            f"'{text}': the number of values must be from 1 to {MOST_POINTS}."
+        )
+    if not (_is_finite(start) and _is_finite(stop)):
         raise InvalidParameterValueError(f"'{text}': a range begins and ends with finite numbers.")
     if number == 1 and start != stop:
         raise InvalidParameterValueError(f"'{text}': one value cannot include both ends; give at least 2.")
@@ -63,6 +67,14 @@ def _parse_range(text: str) -> list[Value]:
     if isinstance(start, int) and isinstance(stop, int) and all(value.is_integer() for value in found):
         return [int(value) for value in found]
     return list(found)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        # A whole number that no float can hold.
+        return False
 
 
 def _parse_value(word: str) -> Value:
@@ -84,6 +96,7 @@ def parse_seeds(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if ":" in text and "," not in text and len(numbers) in (2, 3) and numbers[-1] != 0:
+        _check_number(_length(range(*numbers)))
         numbers = list(range(*numbers))
     elif ":" in text:
         numbers = []
@@ -92,6 +105,18 @@ def parse_seeds(text: str) -> list[int]:
             f"'{text}': seeds are whole numbers from 0, as 0:10 (which is 0 to 9) or as a list such as 1,2,5."
         )
     return numbers
+
+
+def _length(numbers: range) -> int:
+    """How many; len() takes ranges of less than 2^63 only."""
+    return max(0, (numbers.stop - numbers.start + numbers.step - (1 if numbers.step > 0 else -1)) // numbers.step)
+
+
+def _check_number(number: int) -> None:
+    if number > MOST_POINTS:
+        raise InvalidParameterValueError(
+            f"A study has at most {MOST_POINTS} points, and this one would have more. Make several of it."
+        )
 
 
 def points(
@@ -107,6 +132,8 @@ def points(
     """
     if isinstance(parameters, Mapping):
         columns = {str(name): _column(str(name), values) for name, values in parameters.items()}
+        if not together:
+            _check_number(math.prod(map(len, columns.values())))
         found = _together(columns) if together else _crossed(columns)
     else:
         found = [{str(name): checked(str(name), value) for name, value in point.items()} for point in parameters]
@@ -119,6 +146,7 @@ def points(
         if any(SEED in point for point in found):
             raise InvalidParameterValueError("Seeds are given twice: as the parameter 'seed' and as seeds.")
         chosen = _seeds(seeds)
+        _check_number(len(found) * len(chosen))
         found = [{**point, SEED: seed} for point in found for seed in chosen]
     if not found:
         raise InvalidParameterValueError("A study needs at least one point, and there is none.")

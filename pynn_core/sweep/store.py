@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError
+from pyNN.recording.files import check_stored, stored_values
 from pyNN.recording.output import replacing
 from pyNN.sweep.grid import Point
 from pyNN.sweep.rows import Results, Row, key_of, scalar_column, stacked_arrays
@@ -273,7 +274,7 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Study, list[Row]]:
                     "Install a newer pynn-core."
                 )
             study = _study_of(file.attrs["study"], Path(path))
-            texts = [text.decode() for text in file["rows"][()]]
+            texts = [text.decode() for text in stored_values(file["rows"])]
             return study, [Row.from_json(text, _arrays(file, text, i)) for i, text in enumerate(texts)]
     except FileFormatError:
         raise
@@ -286,7 +287,11 @@ def _arrays(file: Any, text: str, row: int) -> dict[str, np.ndarray[Any, Any]]:
     arrays = {}
     for name in json.loads(text)["arrays"]:
         stored = file[f"results/{name}"]
-        arrays[name] = np.asarray(stored[row] if isinstance(stored, require_h5py().Dataset) else stored[str(row)][()])
+        if isinstance(stored, require_h5py().Dataset):
+            check_stored(stored)
+            arrays[name] = np.asarray(stored[row])
+        else:
+            arrays[name] = np.asarray(stored_values(stored[str(row)]))
     return arrays
 
 

@@ -6,6 +6,7 @@ What is read is what it should be. PYNN_EXAMPLES multiplies the number of files.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -119,11 +120,13 @@ DATA = np.arange(12.0).reshape(4, 3) / 7
 METADATA = {"columns": ["i", "j", "weight"], "size": 4, "label": "a = b", "text": "# 1"}
 
 
+@functools.cache
 def valid(kind: type, path: Path) -> bytes:
     """What a file of a kind holds."""
     file = kind(str(path), mode="w")
     file.write(DATA, METADATA)
     file.close()
+    kind(str(path)).read()
     return path.read_bytes()
 
 
@@ -136,7 +139,6 @@ def test_a_damaged_file_is_read_or_refused(
     if kind is HDF5ArrayFile:
         pytest.importorskip("h5py")
     content = valid(kind, path)
-    kind(str(path)).read()
     path.write_bytes(damaged(content, edits, kept))
     _read(kind, path, watched)
 

@@ -6,6 +6,7 @@ multiplies the number of files, PYNN_FUZZ_SEED gives others.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,6 +22,7 @@ from pyNN.errors import FileFormatError, PyNNError
 from pyNN.morphology import load_morphology
 from pyNN.recording import stream_layout
 from pyNN.recording.stream_reader import read_blocks
+from pyNN.recording.undo import UndoableFile, notes_of, roll_back
 from pyNN.serialization.nodesets import read_node_sets
 from pyNN.serialization.results import read_report, read_spikes, write_report, write_spikes
 
@@ -194,6 +196,71 @@ def test_a_state_with_other_values_is_restored_or_refused(
             # What is refused leaves a simulation that goes on.
             assert sim.get_current_time() == 1.0
     sim.end()
+
+
+def streaming(path: Path) -> Any:
+    cells = network()
+    cells.record(["spikes", "v"], to_file=path)
+    return cells
+
+
+def test_a_state_whose_streams_are_damaged_is_restored_or_refused(
+    path: Path, watched: Watched, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that recordings stream to, and what the checkpoint says of the files of all ranks."""
+    pytest.importorskip("h5py")
+    monkeypatch.setattr(stream_layout, "_PATIENCE", 0.0)
+    stream, state, other = (path.with_name(name) for name in ("stream.h5", "state.h5", "other.h5"))
+    streaming(stream)
+    sim.run(3.0)
+    sim.save_state(state)
+    tree = container.read(state)
+    sim.run(2.0)
+    sim.end()
+    valid = stream.read_bytes()
+    said = json.dumps(tree["streams"]) if isinstance(tree["streams"], dict) else str(tree["streams"])
+    # Of two ranks, one of whose files is another or not there.
+    words = [*WORDS, b"stream.h5", b"0002", b"/population0", b"/segment0", b"{", b"}", b"null", b"[]", b'"rows"']
+    words.append(b": 5")
+    for content in damaged_copies([b"0" + valid, b"1" + said.encode()], 15, words):
+        stream.write_bytes(valid)
+        tree["streams"] = said
+        if content[:1] != b"1" and len(content) > 2 * len(said) + 5000:
+            stream.write_bytes(content[1:])
+        else:
+            tree["streams"] = content[1:].decode("utf-8", "replace")
+        container.write(other, tree)
+        streaming(stream)
+        if read_or_refuse(watched, lambda: [sim.restore_state(other), sim.get_current_time()]) is not None:
+            read_or_refuse(watched, lambda: sim.run(1.0))
+        # Before the file is replaced: what waits in memory is written now.
+        read_or_refuse(watched, lambda: sim.script.simulation.close())
+        for file in path.parent.glob("*.before"):
+            file.unlink()
+
+
+def test_notes_of_an_interrupted_write_are_followed_or_refused(
+    path: Path, watched: Watched, damaged_copies: Copies
+) -> None:
+    """Whatever they say, the file does not become larger than it is said to have been."""
+    original = bytes(range(256)) * 8
+    path.write_bytes(original)
+    file = UndoableFile(path)
+    file.seek(100)
+    file.write(b"x" * 300)
+    file.seek(2000)
+    file.write(b"y" * 300)
+    file._close()
+    changed, valid = path.read_bytes(), notes_of(path).read_bytes()
+    for content in damaged_copies([valid], 200, WORDS):
+        path.write_bytes(changed)
+        notes_of(path).write_bytes(content)
+        done = read_or_refuse(watched, partial(roll_back, path))
+        if done is None:
+            assert path.read_bytes() == changed
+        elif content == valid:
+            assert path.read_bytes() == original
+    notes_of(path).unlink(missing_ok=True)
 
 
 def _places(tree: container.Tree) -> Iterator[tuple[container.Tree, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_a_state_that_is_not_finite_is_reported_on_all_ranks(mpirun: Run, ranks:
         # Twice: a further run reports it again.
         assert done.stdout.count(f"rank {rank} at 23 ms: 'v' of cell 7 of cells became nan between 3 and 23 ms") == 2
     assert done.stdout.count("wrong: [7], after a reset all is well: True") == ranks
+
+
+@with_mpi
+@pytest.mark.skipif(importlib.util.find_spec("pynestml") is None, reason="NESTML is not installed")
+def test_cells_from_equations_are_the_same_on_any_number_of_ranks(mpirun: Run) -> None:
+    """The module is compiled once, by whichever rank comes first, and loaded by all."""
+    found = set()
+    for ranks in (2, 1, 3):
+        done = mpirun(ranks, "nest_nestml.py")
+        assert done.returncode == 0, done.stderr[-3000:]
+        found.add(next(line for line in done.stdout.splitlines() if " spikes " in line))
+    assert len(found) == 1 and int(found.pop().split()[0]) > 20
 
 
 @without_mpi

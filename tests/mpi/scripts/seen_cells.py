@@ -1,4 +1,7 @@
-"""Synapses that see their cells, on any number of ranks.  mpirun -n RANKS python seen_cells.py ENGINE THREADS"""
+"""Synapses that see their cells, on any number of ranks.
+
+    [mpirun -n RANKS] python seen_cells.py ENGINE THREADS [save FILE | restore FILE]
+"""
 
 import json
 import sys
@@ -9,6 +12,7 @@ import pyNN.reference as sim
 from pyNN.equations import CellType, SynapseType
 
 engine, threads = sys.argv[1], int(sys.argv[2])
+plan, *file = sys.argv[3:] or ["plain"]
 Seeing = SynapseType(
     name="Seeing",
     equations="""
@@ -45,9 +49,15 @@ several = sim.FromListConnector([(k, (7 * k + 3 * n) % 90) for k in range(90) fo
 synapse = Driven(weight=0.05, delay=0.6, delay_high=sim.RandomDistribution("uniform", low=0.3, high=2.5))
 projections.append(sim.Projection(bursting, bursting, several, synapse))
 projections[0].enable_plasticity(period=0.3)
-sim.run(6.0)
+projections[0].record("weight", sampling_interval=0.5)
+if plan == "restore":
+    sim.restore_state(*file)
+else:
+    sim.run(6.0)
+if plan == "save":
+    sim.save_state(*file)
 projections[3].disable_plasticity()
-sim.run(9.0)
+sim.run_until(15.0)
 largest = bursting.get_data(gather="all").segments[0].analogsignals[0].magnitude
 found = {"max": [float(x).hex() for x in largest[::30].ravel()]}
 for number, projection in enumerate(projections):
@@ -55,9 +65,11 @@ for number, projection in enumerate(projections):
         rows = projection.get(name, format="list", gather="all")
         found[f"{name} {number}"] = [float(row[2]).hex() for row in sorted(rows)]
 data = cells.get_data(gather="all").segments[0]
+recorded = projections[0].get_data("weight", gather="all").segments[0].analogsignals[0].magnitude
 v = data.filter(name="v")[0].magnitude
 if sim.rank() == 0:
     found["v"] = [float(x).hex() for x in v[::50].ravel()]
+    found["recorded weights"] = [float(x).hex() for x in recorded.ravel()[::7]]
     found["spikes"] = [int(sum(len(train) for train in data.spiketrains))]
     print(json.dumps(found))
 sim.end()
