@@ -51,6 +51,7 @@ NOT_UNDER_MPI = {
     "conformance": "asks a session without the common layer, which is for one process",
     "examples": "each test starts processes of its own",
     "sonata": "chooses its backends itself, and several within one test",
+    "synapse_views": "a view has connections of one rank; test_mpi_selected_synapses.py has several ranks",
     "traps_table": "is about the documentation",
 }
 """Files of scenarios that are not run on ranks, and why."""

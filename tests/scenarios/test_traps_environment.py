@@ -329,10 +329,11 @@ def test_an_assembly_has_what_a_population_has(sim):
     public = [name for name in dir(a) if not name.startswith("_")]
     only_one = {"celltype", "structure", "recorder", "first_id", "last_id", "id", "definition"}
     missing = [name for name in public if not hasattr(type(both), name) and name not in only_one]
-    # Grids of cells, variables that are other cells', and names of PyNN 0.6 that only a population had.
+    # Grids of cells, variables that are other cells', what expressions read population by population, and names of
+    # PyNN 0.6 that only a population had.
     of_one_population = {
         "id_to_local_index", "parent", "annotations", "label", "addresses", "cell", "cellparams", "dim", "locate",
-        "ndim", "link",
+        "ndim", "link", "present_values", "value_names",
     }  # fmt: skip
     assert set(missing) <= of_one_population, missing
 
