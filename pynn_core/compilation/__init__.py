@@ -6,6 +6,6 @@ alone takes longer than many simulations, is not imported. Compiled functions ta
 allocate memory or raise exceptions; a unit that does is refused when it is compiled.
 """
 
-from pyNN.compilation.library import Function, Library, Unit, is_ready, load, request
+from pyNN.compilation.library import Function, Library, Unit, expect, is_ready, load, request
 
-__all__ = ["Function", "Library", "Unit", "is_ready", "load", "request"]
+__all__ = ["Function", "Library", "Unit", "expect", "is_ready", "load", "request"]

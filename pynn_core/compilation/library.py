@@ -182,6 +182,14 @@ def request(unit: Unit) -> None:
         _requested(unit)
 
 
+def expect() -> None:
+    """Have a worker start, if this process has asked for units: one that is not there is about to be wanted."""
+    if _announced:
+        from pyNN.compilation.pool import wake
+
+        wake()
+
+
 def is_ready(unit: Unit) -> bool:
     """Whether a unit can be loaded at once, because somebody has had it compiled."""
     pending = _pending.get(unit.identity)

@@ -75,6 +75,13 @@ class _Pool:
                 threading.Thread(target=self._serve, daemon=True, name="pynn-compile").start()
         return future
 
+    def wake(self) -> None:
+        """Have a worker that waits for units for some seconds, unless there is one."""
+        with self._lock:
+            if not self._threads:
+                self._threads += 1
+                threading.Thread(target=self._serve, args=(True,), daemon=True, name="pynn-compile").start()
+
     def _next(self) -> _Job | None:
         with self._lock:
             self._waiting += 1
@@ -90,9 +97,18 @@ class _Pool:
             with self._lock:
                 self._waiting -= 1
 
-    def _serve(self) -> None:
+    def _start_worker(self) -> _Worker:
+        worker = _Worker()
+        self.workers_started += 1
+        return worker
+
+    def _serve(self, at_once: bool = False) -> None:
         worker: _Worker | None = None
         try:
+            if at_once:
+                # What prevents it is the answer to whoever wants a unit.
+                with contextlib.suppress(OSError):
+                    worker = self._start_worker()
             while (job := self._next()) is not None:
                 future, unit, find = job
                 try:
@@ -100,8 +116,7 @@ class _Pool:
                         code = find()
                         if code is None:
                             if worker is None:
-                                worker = _Worker()
-                                self.workers_started += 1
+                                worker = self._start_worker()
                             code = _compiled(worker, unit)
                     future.set_result(code)
                 except BaseException as error:
@@ -155,6 +170,7 @@ def _number_of_workers() -> int:
 
 _pool = _Pool()
 submit = _pool.submit
+wake = _pool.wake
 
 
 def number_of_workers_started() -> int:

@@ -9,6 +9,7 @@ raises, and removes what would call Python. What is left needs nothing but the m
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -166,6 +167,9 @@ def main() -> None:
     # What libraries print must not get among the replies.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    # While nothing is asked for yet. What prevents it is the answer to the first unit.
+    with contextlib.suppress(Exception):
+        _target_machine()
     for line in sys.stdin.buffer:
         try:
             reply = {"code": base64.b64encode(compile_unit(json.loads(line))).decode()}

@@ -10,6 +10,7 @@ from functools import cache
 from types import ModuleType
 
 from pyNN.compilation import cache as files
+from pyNN.compilation import expect
 from pyNN.equations.analysis import Analysis, analyse
 from pyNN.models import Definition
 
@@ -47,7 +48,13 @@ def key(definition: Definition) -> str:
 def analysis(definition: Definition) -> Analysis:
     """The analysis of a model, from disk if it is there."""
     name = f"{files.identifier(definition.name)}_{key(definition)}.json"
-    return Analysis.from_json(_text(name, lambda: analyse(definition).to_json()))
+
+    def made() -> str:
+        # A new model: next is its kernel.
+        expect()
+        return analyse(definition).to_json()
+
+    return Analysis.from_json(_text(name, made))
 
 
 def module(name: str, make_source: Callable[[], str], identity: str) -> ModuleType:
