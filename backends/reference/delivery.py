@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 SHARED = "shared"
 
 
@@ -60,20 +58,7 @@ class Kind:
         return "".join(f"        {line}\n" for line in lines)
 
     def _spikes(self) -> str:
-        return _EACH_SPIKE + self._fetched_ahead() + _STORED_ROW + self._row("") + "    return 0\n"
-
-    def _fetched_ahead(self) -> str:
-        """Have the beginnings of the next spikes' rows, which are anywhere in memory, fetched while a row is read."""
-        lines = [
-            "prefetch(route[START_ADDRESS] + 8 * cells[min(spike + 2, last - 1)])",
-            "following = starts[cells[min(spike + 1, last - 1)]]",
-        ]
-        for address, kind in (("DELAY", self.delays), ("POST", self.posts), ("WEIGHT", self.weights)):
-            if kind != SHARED:
-                width = np.dtype(kind).itemsize
-                for line in range(width):
-                    lines.append(f"prefetch(route[{address}_ADDRESS] + {width} * following + {64 * line})")
-        return "".join(f"        {line}\n" for line in lines)
+        return _EACH_SPIKE + _STORED_ROW + self._row("") + "    return 0\n"
 
     def _counts(self) -> str:
         return _EACH_COUNT + _STORED_ROW + self._row(" * number") + "    return 0\n"
@@ -152,7 +137,7 @@ _HEADER = """
 import numpy as np
 from numba import carray, njit
 
-from pyNN.compilation.pointers import floats, integers, pointer, prefetch
+from pyNN.compilation.pointers import floats, integers, pointer
 
 
 @njit(error_model="numpy")

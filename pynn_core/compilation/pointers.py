@@ -81,22 +81,6 @@ def replace_atomically(typing, address, old, new):
 
 
 @intrinsic
-def prefetch(typing, address):
-    """Have the cache line of an address fetched while other things are done. The address need not be valid."""
-
-    def generate(context, builder, signature, arguments):
-        byte = ir.IntType(8).as_pointer()
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        to_read, always_kept, data = (ir.Constant(word, value) for value in (0, 3, 1))
-        builder.call(function, [builder.inttoptr(arguments[0], byte), to_read, always_kept, data])
-        return context.get_dummy_value()
-
-    return types.none(types.int64), generate
-
-
-@intrinsic
 def bits(typing, number):
     """The bits of a float64 as an int64."""
 
