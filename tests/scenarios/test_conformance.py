@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 from typing import Any
 
 import pytest
 
+from pyNN.errors import NotSetUpError
 from pyNN.testing import conformance
 from pyNN.testing.conformance import *  # noqa: F403
 
@@ -33,7 +35,11 @@ class _WithOptions:
 )
 def backend(request: pytest.FixtureRequest) -> Any:
     name, defaults = request.param
-    return _WithOptions(importlib.import_module(f"pyNN.{name}").script.backend, **defaults)
+    script = importlib.import_module(f"pyNN.{name}").script
+    # Tests of another file, run before in this process, may have left one open, and NEST holds one a process.
+    with contextlib.suppress(NotSetUpError):
+        script.simulation.close()
+    return _WithOptions(script.backend, **defaults)
 
 
 def test_every_check_of_the_suite_is_exported() -> None:
