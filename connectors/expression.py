@@ -107,11 +107,18 @@ class PairText:
         return request.cell_values[side, match["name"]][pre if side == "pre" else post]
 
 
+def _tree(text: str) -> ast.expr | None:
+    """The syntax tree of an expression; None for what is none."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def _names(text: str) -> list[str]:
     """Names of variables in a text that may not be an expression."""
-    try:
-        tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _tree(text)
+    if tree is None:
         return []
     functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions]
@@ -431,24 +438,18 @@ class _Generator:
 
     def _parsed(self, text: str) -> tuple[ast.expr, list[ast.comprehension]]:
         """The value and the "for ... in ... if ..." of the text."""
-        for candidate in (f"[{text}]", f"[{text} for _once in range(1)]"):
-            try:
-                tree = ast.parse(candidate, mode="eval").body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
+        candidates = [f"[{text}]", f"[{text} for _once in range(1)]"]
+        # "value if condition", without a sequence.
+        candidates += [
+            f"[{text[: match.start()]} for once in range(1) if {text[match.end() :]}]"
+            for match in re.finditer(r"\bif\b", text)
+        ]
+        for candidate in candidates:
+            tree = _tree(candidate)
             if isinstance(tree, ast.ListComp):
                 return tree.elt, tree.generators
             if isinstance(tree, ast.List) and len(tree.elts) == 1:
                 return tree.elts[0], []
-        # "value if condition", without a sequence.
-        for match in re.finditer(r"\bif\b", text):
-            candidate = f"[{text[: match.start()]} for once in range(1) if {text[match.end() :]}]"
-            try:
-                tree = ast.parse(candidate, mode="eval").body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
-            if isinstance(tree, ast.ListComp):
-                return tree.elt, tree.generators
         raise ConnectorError(
             f"{self.what}='{self.text}' is neither an expression nor a generator such as "
             f"'k for k in range({self._row_name} - 3, {self._row_name} + 4) if k != {self._row_name}'. Sequences: "

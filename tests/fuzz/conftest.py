@@ -8,11 +8,14 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
+
+from pyNN.errors import PyNNError
 
 # What Python reports when code from a text or a file would run. "compile" is not among them: a syntax tree is made of
 # each expression, and is not executed.
@@ -76,6 +79,23 @@ def watched() -> Callable[[], AbstractContextManager[None]]:
         sys.addaudithook(_audit)
         sys._pynn_audited = True  # type: ignore[attr-defined]
     return _watched
+
+
+@pytest.fixture(scope="session")
+def read_or_refuse(watched: Callable[[], AbstractContextManager[None]]) -> Callable[[Callable[[], Any]], Any]:
+    """read_or_refuse(read): what `read` gives, or None if it refuses with an exception of pyNN.errors, in a watch."""
+
+    def attempt(read: Callable[[], Any]) -> Any:
+        with warnings.catch_warnings(), watched():
+            # What is read in spite of something (another layout, delays off the grid) is told by a warning.
+            warnings.simplefilter("ignore")
+            try:
+                return read()
+            except PyNNError as error:
+                assert str(error)
+                return None
+
+    return attempt
 
 
 # What often means something in a file: lengths, offsets and floats at the ends of their ranges.

@@ -7,7 +7,6 @@ multiplies the number of files, PYNN_FUZZ_SEED gives others.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 import pyNN.reference as sim
 from pyNN.checkpoint import container
-from pyNN.errors import FileFormatError, PyNNError
+from pyNN.errors import FileFormatError
 from pyNN.morphology import load_morphology
 from pyNN.recording import stream_layout
 from pyNN.recording.stream_reader import read_blocks
@@ -27,6 +26,7 @@ from pyNN.serialization.nodesets import read_node_sets
 from pyNN.serialization.results import read_report, read_spikes, write_report, write_spikes
 
 Copies = Callable[..., Iterator[bytes]]
+Reading = Callable[[Callable[[], Any]], Any]
 Watched = Callable[[], Any]
 
 SWC = """# n type x y z radius parent
@@ -59,17 +59,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("recorded") / "file.h5"
 
 
-def read_or_refuse(watched: Watched, read: Callable[[], Any]) -> Any:
-    """What `read` gives; None if it refuses."""
-    with warnings.catch_warnings(), watched():
-        warnings.simplefilter("ignore")
-        try:
-            return read()
-        except PyNNError as error:
-            assert str(error)
-            return None
-
-
 def network() -> Any:
     sim.setup(timestep=0.1, rng_seed=7)
     cells = sim.Population(4, sim.IF_curr_exp(i_offset=0.9), initial_values={"v": -51.0}, label="cells")
@@ -80,7 +69,7 @@ def network() -> Any:
 
 
 def test_a_streamed_recording_is_read_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("h5py")
     # No writer is there to be waited for.
@@ -96,13 +85,13 @@ def test_a_streamed_recording_is_read_or_refused(
     for content in damaged_copies([path.read_bytes()], 100, WORDS):
         path.write_bytes(content)
         for lazy in (False, True):
-            blocks = read_or_refuse(watched, partial(read_blocks, path, lazy=lazy))
+            blocks = read_or_refuse(partial(read_blocks, path, lazy=lazy))
             assert blocks is None or all(block.segments is not None for block in blocks)
 
 
 @pytest.mark.parametrize("kind", ["spikes", "report"])
 def test_results_in_the_sonata_format_are_read_or_refused(
-    kind: str, path: Path, watched: Watched, damaged_copies: Copies
+    kind: str, path: Path, read_or_refuse: Reading, damaged_copies: Copies
 ) -> None:
     pytest.importorskip("h5py")
     if kind == "spikes":
@@ -113,15 +102,15 @@ def test_results_in_the_sonata_format_are_read_or_refused(
     assert read(path)
     for content in damaged_copies([path.read_bytes()], 150, WORDS):
         path.write_bytes(content)
-        found = read_or_refuse(watched, lambda: read(path))
+        found = read_or_refuse(lambda: read(path))
         assert found is None or isinstance(found, dict)
 
 
-def test_node_sets_are_read_or_refused(path: Path, watched: Watched, damaged_copies: Copies) -> None:
+def test_node_sets_are_read_or_refused(path: Path, read_or_refuse: Reading, damaged_copies: Copies) -> None:
     valid = b'{"all": {"population": "a", "node_id": [0, 1]}, "both": ["all", "all"], "one": {"model": "x", "n": 1.5}}'
     for content in damaged_copies([valid], 300, [*WORDS, b"{", b"}", b",", b":", b"[" * 3000]):
         path.write_bytes(content)
-        found = read_or_refuse(watched, lambda: read_node_sets(path))
+        found = read_or_refuse(lambda: read_node_sets(path))
         assert found is None or isinstance(found, dict)
 
 
@@ -146,7 +135,7 @@ TREE: container.Tree = {
 
 
 def test_a_checkpoint_with_the_sum_of_what_it_has_become_is_read_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies
 ) -> None:
     """As somebody would make it who wants to do harm."""
     pytest.importorskip("h5py")
@@ -154,7 +143,7 @@ def test_a_checkpoint_with_the_sum_of_what_it_has_become_is_read_or_refused(
     valid = path.read_bytes()[container.HEADER_BYTES :]
     for content in damaged_copies([valid], 150, WORDS):
         _write_with_sum(path, content)
-        found = read_or_refuse(watched, lambda: container.read(path))
+        found = read_or_refuse(lambda: container.read(path))
         assert found is None or isinstance(found, dict)
 
 
@@ -165,7 +154,7 @@ def _write_with_sum(path: Path, content: bytes) -> None:
 
 
 def test_a_state_with_other_values_is_restored_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies
 ) -> None:
     """Whole files that say something else: a value that is missing, of another kind or another size."""
     pytest.importorskip("h5py")
@@ -192,7 +181,7 @@ def test_a_state_with_other_values_is_restored_or_refused(
         parent[name] = kept
         network().record("v")
         sim.run(1.0)
-        if read_or_refuse(watched, lambda: [sim.restore_state(path), sim.get_current_time()]) is None:
+        if read_or_refuse(lambda: [sim.restore_state(path), sim.get_current_time()]) is None:
             # What is refused leaves a simulation that goes on.
             assert sim.get_current_time() == 1.0
     sim.end()
@@ -205,7 +194,7 @@ def streaming(path: Path) -> Any:
 
 
 def test_a_state_whose_streams_are_damaged_is_restored_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file that recordings stream to, and what the checkpoint says of the files of all ranks."""
     pytest.importorskip("h5py")
@@ -231,16 +220,16 @@ def test_a_state_whose_streams_are_damaged_is_restored_or_refused(
             tree["streams"] = content[1:].decode("utf-8", "replace")
         container.write(other, tree)
         streaming(stream)
-        if read_or_refuse(watched, lambda: [sim.restore_state(other), sim.get_current_time()]) is not None:
-            read_or_refuse(watched, lambda: sim.run(1.0))
+        if read_or_refuse(lambda: [sim.restore_state(other), sim.get_current_time()]) is not None:
+            read_or_refuse(lambda: sim.run(1.0))
         # Before the file is replaced: what waits in memory is written now.
-        read_or_refuse(watched, lambda: sim.script.simulation.close())
+        read_or_refuse(lambda: sim.script.simulation.close())
         for file in path.parent.glob("*.before"):
             file.unlink()
 
 
 def test_notes_of_an_interrupted_write_are_followed_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies
 ) -> None:
     """Whatever they say, the file does not become larger than it is said to have been."""
     original = bytes(range(256)) * 8
@@ -255,7 +244,7 @@ def test_notes_of_an_interrupted_write_are_followed_or_refused(
     for content in damaged_copies([valid], 200, WORDS):
         path.write_bytes(changed)
         notes_of(path).write_bytes(content)
-        done = read_or_refuse(watched, partial(roll_back, path))
+        done = read_or_refuse(partial(roll_back, path))
         if done is None:
             assert path.read_bytes() == changed
         elif content == valid:
@@ -271,18 +260,20 @@ def _places(tree: container.Tree) -> Iterator[tuple[container.Tree, str]]:
 
 
 @pytest.mark.parametrize("suffix", [".swc", ".nml"])
-def test_a_morphology_is_read_or_refused(suffix: str, path: Path, watched: Watched, damaged_copies: Copies) -> None:
+def test_a_morphology_is_read_or_refused(
+    suffix: str, path: Path, read_or_refuse: Reading, damaged_copies: Copies
+) -> None:
     file = path.with_suffix(suffix)
     words = [*WORDS, b"<", b">", b"/>", b"&#0;", b"1 1 0 0 0 1 1\n", b'<segment id="7"/>', BOMB]
     for content in damaged_copies([SWC.encode() if suffix == ".swc" else NEUROML.encode()], 300, words):
         file.write_bytes(content)
-        found = read_or_refuse(watched, partial(load_morphology, file, len(content) % 2 == 0))
+        found = read_or_refuse(partial(load_morphology, file, len(content) % 2 == 0))
         if found is not None:
             assert len(found) and (found.path_lengths >= 0.0).all()
 
 
 def test_a_list_of_connections_of_pynn_0_6_is_read_or_refused(
-    path: Path, watched: Watched, damaged_copies: Copies
+    path: Path, read_or_refuse: Reading, damaged_copies: Copies
 ) -> None:
     sim.setup(timestep=0.1)
     cells = sim.Population((2, 3), sim.IF_curr_exp())
@@ -296,7 +287,6 @@ def test_a_list_of_connections_of_pynn_0_6_is_read_or_refused(
     for content in damaged_copies([lines, lines * 300], 100, words):
         file.write_bytes(content)
         read_or_refuse(
-            watched,
             lambda: sim.Projection(cells, cells, sim.FromFileConnector(str(file)), sim.StaticSynapse(delay=1.0)),
         )
     sim.end()
