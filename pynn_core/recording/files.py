@@ -230,6 +230,34 @@ def check_stored(dataset: Any) -> None:
             )
 
 
+_HEAP = b"GCOL\x01\0\0\0"
+_SEARCHED = 1 << 28
+"""Bytes of a file in which heaps are looked for, which takes 0.1 s."""
+
+
+def check_heaps(path: str | os.PathLike[str]) -> None:
+    """FileFormatError where a heap of texts in an HDF5 file has an object that does not lead to the next.
+
+    HDF5 (2.0) itself reads an object of no length in such a "global heap collection" for ever. Layout: section III.E of
+    the HDF5 file format specification, version 3.0.
+    """
+    with open(path, "rb") as file:
+        content = file.read(_SEARCHED)
+    at = content.find(_HEAP)
+    while at >= 0:
+        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        place, end = at + 16, min(at + size, len(content))
+        while place + 16 <= end:
+            is_free = content[place : place + 2] == b"\0\0"
+            length = int.from_bytes(content[place + 8 : place + 16], "little")
+            # That of free space counts its own header, and that of an object is rounded up to 8.
+            step = length if is_free else 16 + (length + 7) // 8 * 8
+            if step < 16:
+                raise FileFormatError(f"'{path}' is damaged: an object in a heap of texts has no length.")
+            place += step
+        at = content.find(_HEAP, at + len(_HEAP))
+
+
 class HDF5ArrayFile(BaseFile):
     """An HDF5 file with the array "data", whose attributes are the metadata."""
 
@@ -272,8 +300,10 @@ class HDF5ArrayFile(BaseFile):
     def _opened(self) -> Iterator[Any]:
         """The array "data" in the open file."""
         h5py = self._h5py()
-        with _reading(self.name, "an HDF5 file with an array 'data'"), h5py.File(self.name, "r") as source:
-            array = source.get("data")
-            if not isinstance(array, h5py.Dataset):
-                raise FileFormatError(f"'{self.name}' has no array 'data'; it holds {sorted(source)}.")
-            yield array
+        with _reading(self.name, "an HDF5 file with an array 'data'"):
+            check_heaps(self.name)
+            with h5py.File(self.name, "r") as source:
+                array = source.get("data")
+                if not isinstance(array, h5py.Dataset):
+                    raise FileFormatError(f"'{self.name}' has no array 'data'; it holds {sorted(source)}.")
+                yield array

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
+from pyNN.recording.files import check_heaps
 
 Result = TypeVar("Result")
 EXTENSIONS = (".h5", ".hdf5")
@@ -97,9 +98,10 @@ def open_for_reading(path: Path) -> Any:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
+            check_heaps(path)
             source = package.File(path, "r", swmr=_is_being_written(path), locking=False)
             break
-        except OSError as error:
+        except (OSError, FileFormatError) as error:
             # A file that is open for anything but appending cannot be read for some milliseconds.
             if time.monotonic() > deadline or "signature" in str(error):
                 raise FileFormatError(f"'{path}' is not an HDF5 file that can be read: {error}.") from error

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError, PyNNError
-from pyNN.recording.files import stored_values
+from pyNN.recording.files import check_heaps, stored_values
 
 MAGIC = 0x0A7A
 """Attribute `magic` of every HDF5 file of the format."""
@@ -59,6 +59,7 @@ def opened_h5(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise FileFormatError(f"There is no file '{path}'.")
     try:
+        check_heaps(path)
         file = h5py.File(path, "r")
     except OSError as error:
         raise FileFormatError(f"'{path}' is not an HDF5 file: {error}") from error

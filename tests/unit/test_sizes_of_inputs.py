@@ -14,8 +14,11 @@ from pyNN.descriptions import render
 from pyNN.equations import CellType, Neuron, Synapse, SynapseType
 from pyNN.errors import EquationError, FileFormatError, InvalidParameterValueError
 from pyNN.recording.files import HDF5ArrayFile
+from pyNN.recording.stream_reader import read_blocks
 from pyNN.recording.undo import UndoableFile, notes_of, roll_back
+from pyNN.serialization.results import read_report
 from pyNN.sweep import parse_parameter, parse_seeds, points
+from pyNN.sweep.store import read_results
 
 
 def cell(right: str, **others: Any) -> Any:
@@ -133,3 +136,24 @@ def test_damaged_notes_of_an_interrupted_write_change_nothing(tmp_path: Path, pl
     with pytest.raises(FileFormatError, match="damaged"):
         roll_back(path)
     assert path.read_bytes() == before
+
+
+def test_an_hdf5_file_with_a_heap_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    """HDF5 itself would read such a file for ever."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("data", data=np.arange(3.0)).attrs["units"] = "mV"
+    assert HDF5ArrayFile(str(path)).get_metadata() == {"units": "mV"}
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    # One object, of 16 bytes and its text, and then free space: its number and its length are 0 and the rest.
+    free = heap + 32 + 8
+    assert int.from_bytes(content[free : free + 2], "little") == 0
+    assert int.from_bytes(content[free + 8 : free + 16], "little") == 4096 - 40
+    content[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(content)
+    for read in (HDF5ArrayFile(str(path)).read, lambda: read_report(path), lambda: read_results(path),
+                 lambda: read_blocks(path)):  # fmt: skip
+        with pytest.raises(FileFormatError, match="heap of texts"):
+            read()
