@@ -61,6 +61,8 @@ def opened_h5(path: Path) -> Iterator[Any]:
     try:
         check_heaps(path)
         file = h5py.File(path, "r")
+    except FileFormatError:
+        raise
     except OSError as error:
         raise FileFormatError(f"'{path}' is not an HDF5 file: {error}") from error
     with file, damage_reported(path):

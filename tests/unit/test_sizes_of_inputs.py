@@ -138,7 +138,8 @@ def test_damaged_notes_of_an_interrupted_write_change_nothing(tmp_path: Path, pl
     assert path.read_bytes() == before
 
 
-def test_an_hdf5_file_with_a_heap_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [0, 2**64 - 1])
+def test_an_hdf5_file_with_a_heap_that_leads_nowhere_is_refused(tmp_path: Path, length: int) -> None:
     """HDF5 itself would read such a file for ever."""
     h5py = pytest.importorskip("h5py")
     path = tmp_path / "data.h5"
@@ -151,9 +152,29 @@ def test_an_hdf5_file_with_a_heap_that_leads_nowhere_is_refused(tmp_path: Path) 
     free = heap + 32 + 8
     assert int.from_bytes(content[free : free + 2], "little") == 0
     assert int.from_bytes(content[free + 8 : free + 16], "little") == 4096 - 40
-    content[free + 8 : free + 16] = bytes(8)
+    content[free + 8 : free + 16] = length.to_bytes(8, "little")
+    # This byte means nothing, and may be anything.
+    content[heap + 7] = 255
     path.write_bytes(content)
     for read in (HDF5ArrayFile(str(path)).read, lambda: read_report(path), lambda: read_results(path),
                  lambda: read_blocks(path)):  # fmt: skip
         with pytest.raises(FileFormatError, match="heap of texts"):
             read()
+
+
+def test_an_hdf5_file_with_names_that_lead_in_circles_is_refused(tmp_path: Path) -> None:
+    """HDF5 itself would take all memory."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = np.arange(3.0)
+    assert HDF5ArrayFile(str(path)).read().tolist() == [0.0, 1.0, 2.0]
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"HEAP\0")
+    free, segment = (int.from_bytes(content[heap + k : heap + k + 8], "little") for k in (16, 24))
+    # The only free block is followed by itself.
+    assert int.from_bytes(content[segment + free : segment + free + 8], "little") == 1
+    content[segment + free : segment + free + 8] = free.to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="heap of names"):
+        HDF5ArrayFile(str(path)).read()
