@@ -32,8 +32,8 @@ def constants() -> str:
 
 DRIVER = Unit(
     "run loop",
-    "from pyNN.reference.driver import begin, drive, resume\n",
-    {"begin": _KERNEL, "drive": _KERNEL, "resume": _KERNEL},
+    "from pyNN.reference.driver import begin, drive, resume, settle\n",
+    {"begin": _KERNEL, "drive": _KERNEL, "resume": _KERNEL, "settle": _KERNEL},
     (_LAYOUT, "pyNN.reference.driver"),
 )
 CELLS = Unit(
@@ -108,6 +108,28 @@ def restoring(posts: str, weights: str, delays: str) -> Unit:
     )
 
 
+@cache
+def bundling(posts: str, weights: str, delays: str, targets: str) -> Unit:
+    """Loops that put tables with columns of these types into bundles, and take them out again."""
+    rows = f"i8* {posts}* {weights}* {delays}*"
+    bundle = f"i8 i8 u4* {targets}* {weights}*"
+    signatures = {
+        "count_by_delay": f"i8* {delays}* i8 i8 i8 i8 u4*",
+        "begin_by_delay": "i8 u4* -> i8",
+        "place_by_delay": f"{rows} i8 i8 i8 {bundle}",
+        "count_moved": f"i8* {posts}* {delays}* -> i8",
+        "list_moved": f"i8* {posts}* {delays}* i8* i8*",
+        "count_in_bundle": f"i8 u4* {targets}* i8 i8 i8* i8*",
+        "take_from_bundle": f"i8 i8 u4* {targets}* {weights}* i8 i8 i8* i8* i4* {weights}* {delays}* {rows}",
+    }
+    return Unit(
+        "bundles of connections",
+        f"from pyNN.reference.bundling import {', '.join(signatures)}\n",
+        signatures,
+        ("pyNN.reference.bundling",),
+    )
+
+
 def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
     """The update of a cell type, whose dynamics `key` identifies, for cells that are alike or that differ."""
     header = f"PER_CELL = {per_cell}\n" + constants()
@@ -121,8 +143,8 @@ def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
 
 
 @cache
-def route(kind: delivery.Kind | delivery.Regenerated) -> Unit:
-    """The kernel that delivers spikes over routes of a kind."""
+def route(kind: delivery.Kind | delivery.Regenerated | delivery.Bundled) -> Unit:
+    """The kernel that delivers spikes over routes, or from bundles, of a kind."""
     depends = _DRAWING if isinstance(kind, delivery.Regenerated) else ()
     return Unit("delivery", constants() + kind.source(), {"deliver": _KERNEL}, depends)
 

@@ -14,6 +14,7 @@ from pyNN.compilation.pointers import integers, pointer
 from pyNN.random.streams import MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1
 from pyNN.reference.layout import (
     COUNT_ADDRESS,
+    COUNT_ROWS,
     FIRST_CELL,
     GROUP_FIELDS,
     LAST_CELL,
@@ -77,12 +78,12 @@ def draw(address, first_step, steps):
     limits = carray(pointer(part[LIMIT_ADDRESS]), (part[LIMIT_ROWS], part[LIMITS]), np.int64)
     rows = carray(pointer(part[LIMIT_ROW_ADDRESS]), (size,), np.int32)
     words = carray(pointer(part[WORD_ADDRESS]), (4, last - first), np.uint32)
-    counts = carray(pointer(part[COUNT_ADDRESS]), (steps, size), np.uint32)
+    counts = carray(pointer(part[COUNT_ADDRESS]), (part[COUNT_ROWS], size), np.uint32)
     for step in range(first_step + 1, first_step + 1 + steps):
         if part[WORD_BLOCK] != step >> 2:
             _draw_words(part, step)
         drawn = words[step & 3]
-        found = counts[step - first_step - 1][first:last]
+        found = counts[step % part[COUNT_ROWS]][first:last]
         if limits.shape[0] == 1:
             _count(drawn, limits[0], found)
             continue

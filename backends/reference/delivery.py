@@ -101,6 +101,18 @@ class Regenerated:
         return "".join(f"        {line}\n" for line in lines)
 
 
+@dataclass(frozen=True)
+class Bundled:
+    """How a bundle keeps its connections: types of NumPy."""
+
+    posts: str
+    weights: str
+
+    def source(self) -> str:
+        """The text of a module with `deliver(bundle, first, last)`, without the constants of pyNN.reference.layout."""
+        return _BUNDLED.format(posts=self.posts, weights=self.weights)
+
+
 def _transformed(kind: int, name: str) -> str:
     return f"transformed({kind}, values[RULE_{name} : RULE_{name} + NUMBERS], u_{name}[k])"
 
@@ -145,9 +157,40 @@ def deliver(address, first, last):
     route = integers(address, ROUTE_FIELDS)
     group = integers(route[ROUTE_SOURCE_RECORD], GROUP_FIELDS)
     target = integers(route[ROUTE_TARGET_RECORD], GROUP_FIELDS)
-    mask, size = target[SLOTS] - 1, target[SIZE]
-    slot_size, offset = target[RECEPTORS] * size, route[RECEPTOR] * size
-    ring = floats(target[RING_ADDRESS], target[SLOTS] * slot_size)
+    mask, slot_size = target[INPUT_SLOTS] - 1, target[SLOT_STRIDE]
+    offset = route[RECEPTOR] * target[RECEPTOR_STRIDE]
+    ring = floats(target[INPUT_ADDRESS], target[INPUT_SLOTS] * slot_size + target[SIZE])
+"""
+
+# Spikes first to last - 1 of the source group: what arrives of them in some steps.
+_BUNDLED = """
+import numpy as np
+from numba import carray, njit
+
+from pyNN.compilation.pointers import floats, integers, pointer
+
+
+@njit(error_model="numpy")
+def deliver(address, first, last):
+    bundle = integers(address, BUNDLE_FIELDS)
+    steps = integers(bundle[BUNDLE_STEP_ADDRESS], last)
+    cells = integers(bundle[BUNDLE_CELL_ADDRESS], last)
+    connections = bundle[BUNDLE_CONNECTIONS]
+    posts = carray(pointer(bundle[BUNDLE_POST_ADDRESS]), (connections,), np.{posts})
+    weights = carray(pointer(bundle[BUNDLE_WEIGHT_ADDRESS]), (connections,), np.{weights})
+    width, shortest = bundle[BUNDLE_WIDTH], bundle[BUNDLE_SHORTEST]
+    longest = shortest + width - 2
+    mask, slot_size = bundle[BUNDLE_INPUT_SLOTS] - 1, bundle[BUNDLE_SLOT_STRIDE]
+    for spike in range(first, last):
+        step, cell = steps[spike], cells[spike]
+        ends = carray(pointer(bundle[BUNDLE_END_ADDRESS] + 4 * width * cell), (width,), np.uint32)
+        begin, end = max(bundle[BUNDLE_FIRST], step + shortest), min(bundle[BUNDLE_LAST], step + longest)
+        for arrival in range(begin, end + 1):
+            arrived = floats(bundle[BUNDLE_INPUT_ADDRESS] + 8 * slot_size * (arrival & mask), slot_size)
+            delay = arrival - step - shortest
+            for k in range(np.uint64(ends[delay]), np.uint64(ends[delay + 1])):
+                arrived[np.uint64(posts[k])] += np.float64(weights[k])
+    return 0
 """
 
 _OPEN = """    starts = integers(route[START_ADDRESS], group[SIZE] + 1)
@@ -165,10 +208,10 @@ _EACH_SPIKE = """
         step, cell = steps[spike], cells[spike]
 """
 
-# The spikes of the step `last` in an interval that begins at the step `first`.
+# The spikes of the step `last`.
 _COUNTS = """
     step = last
-    row = np.int64(4) * group[SIZE] * (step - first - 1)
+    row = np.int64(4) * group[SIZE] * (step % group[COUNT_ROWS])
     counts = carray(pointer(group[COUNT_ADDRESS] + row), (group[SIZE],), np.uint32)
 """
 

@@ -5,6 +5,9 @@ are delivered: step by step, route by route, cell by cell. So the order in which
 result to the last bit, does not depend on how a run is cut into intervals. Nor does it depend on the number of threads:
 cells are divided into slices, of which one thread at a time updates the cells, or delivers all spikes to them.
 
+Where the input of cells comes from bundles (see pyNN.reference.bundles), a spike is delivered in pieces: after every
+interval, what arrives in the next one. The order of additions to each input is the same: by step, route and cell.
+
 Only processes that compile import this module.
 """
 
@@ -16,6 +19,20 @@ from numba import njit
 
 from pyNN.compilation.pointers import add_atomically, call, call_plain, floats, integers, records, replace_atomically
 from pyNN.reference.layout import (
+    ARRIVED,
+    BUNDLE_FIELDS,
+    BUNDLE_FIRST,
+    BUNDLE_GROUP,
+    BUNDLE_KERNEL,
+    BUNDLE_LAST,
+    BUNDLE_PIECES,
+    BUNDLE_ROUTE_ADDRESS,
+    BUNDLE_SHORTEST,
+    BUNDLE_SLICE,
+    BUNDLE_TABLE_ADDRESS,
+    BUNDLE_TIME_ADDRESS,
+    BUNDLED,
+    BUNDLES,
     CLOCK,
     CLOCK_KIND,
     CONTROL_FIELDS,
@@ -24,7 +41,13 @@ from pyNN.reference.layout import (
     COUPLE_KERNEL,
     CURSOR,
     FINISHED,
+    FIRST_CELL,
     FIRST_DELIVERED,
+    FLIGHT_BEGIN,
+    FLIGHT_CAPACITY,
+    FLIGHT_CELL_ADDRESS,
+    FLIGHT_END,
+    FLIGHT_STEP_ADDRESS,
     GROUP_ADDRESS,
     GROUP_FIELDS,
     GROUP_TIME,
@@ -36,13 +59,17 @@ from pyNN.reference.layout import (
     HISTORY_GROUP_ROW,
     HISTORY_KERNEL,
     HISTORY_LARGEST,
+    INPUT_ADDRESS,
+    INPUT_SLOTS,
     INTERVAL,
     KERNEL_ADDRESS,
+    LAST_CELL,
     LAST_DELIVERED,
     LOG_CAPACITY,
     LOG_CELL_ADDRESS,
     LOG_COUNT,
     LOG_STEP_ADDRESS,
+    LONGEST,
     PART_ADDRESS,
     PATHWAY_ADDRESS,
     PATHWAY_CURSOR,
@@ -65,6 +92,9 @@ from pyNN.reference.layout import (
     QUEUES,
     RANKS,
     REASON,
+    RECEPTOR_STRIDE,
+    RECEPTORS,
+    RING_ADDRESS,
     ROUTE_FIELDS,
     ROUTE_KERNEL,
     ROUTE_SLICE,
@@ -73,8 +103,11 @@ from pyNN.reference.layout import (
     ROUTES,
     SCRATCH,
     SCRATCH_WIDTH,
+    SETTLED,
     SIZE,
     SLICES,
+    SLOT_STRIDE,
+    SLOTS,
     SOURCE,
     SPIKE_CELL_ADDRESS,
     SPIKE_COUNT,
@@ -272,6 +305,119 @@ def _deliver_steps(control, task):
         _follow_rules(control, 0, step, task)
         for g in range(groups.shape[0]):
             cursors[g] = ends[g]
+    end = control[STEP] + control[STEPS]
+    if control[BUNDLES] > 0 and control[LAST_DELIVERED] == end:
+        _bring(control, task, control[ARRIVED] + 1, end + control[INTERVAL], end)
+
+
+@njit(error_model="numpy")
+def _parts(control, task):
+    number = control[GROUPS]
+    return records(control[PART_ADDRESS] + 8 * GROUP_FIELDS * number * task, number, GROUP_FIELDS)
+
+
+@njit(error_model="numpy")
+def _exchange_with_rings(control, task, first, last, is_in):
+    """Bring what the rings of one slice have for some steps into the input of bundles; or the other way round."""
+    parts = _parts(control, task)
+    for g in range(parts.shape[0]):
+        part = parts[g]
+        if part[BUNDLED] == 0:
+            continue
+        # A ring had the steps after the one at which all input was in it, and is to have those after the present one.
+        end = min(last, (control[SETTLED] if is_in else control[STEP]) + part[SLOTS])
+        for step in range(first, end + 1):
+            for receptor in range(part[RECEPTORS]):
+                row = (step & (part[SLOTS] - 1)) * part[RECEPTORS] + receptor
+                ring = floats(part[RING_ADDRESS] + 8 * row * part[SIZE], part[SIZE])
+                place = (step & (part[INPUT_SLOTS] - 1)) * part[SLOT_STRIDE] + receptor * part[RECEPTOR_STRIDE]
+                own = floats(part[INPUT_ADDRESS] + 8 * place, part[LAST_CELL])
+                source, target = (ring, own) if is_in else (own, ring)
+                for cell in range(part[FIRST_CELL], part[LAST_CELL]):
+                    target[cell] = source[cell]
+                    source[cell] = 0.0
+
+
+@njit(error_model="numpy")
+def _bring(control, task, first, last, present):
+    """Add up what arrives at one slice's cells in the steps first to last of spikes until the present, from bundles."""
+    if first > last:
+        return
+    start = _now(control, task)
+    _exchange_with_rings(control, task, first, last, True)
+    groups = _groups(control)
+    bundles = records(control[BUNDLE_TABLE_ADDRESS], control[BUNDLES], BUNDLE_FIELDS)
+    cursors, ends = _scratch(control, task, 0), _scratch(control, task, 1)
+    for g in range(groups.shape[0]):
+        cursors[g] = groups[g, FLIGHT_BEGIN]
+    for step in range(first - control[LONGEST], present + 1):
+        for g in range(groups.shape[0]):
+            end = cursors[g]
+            if groups[g, FLIGHT_CAPACITY] > 0:
+                steps = integers(groups[g, FLIGHT_STEP_ADDRESS], groups[g, FLIGHT_END])
+                while end < groups[g, FLIGHT_END] and steps[end] <= step:
+                    end += 1
+            ends[g] = end
+        for b in range(bundles.shape[0]):
+            if bundles[b, BUNDLE_SLICE] != task:
+                continue
+            address = control[BUNDLE_TABLE_ADDRESS] + 8 * BUNDLE_FIELDS * b
+            g = bundles[b, BUNDLE_GROUP]
+            if bundles[b, BUNDLE_ROUTE_ADDRESS] != 0:
+                if step > control[SETTLED] and first <= step + bundles[b, BUNDLE_SHORTEST] <= last:
+                    call(bundles[b, BUNDLE_KERNEL], bundles[b, BUNDLE_ROUTE_ADDRESS], step - 1, step)
+                    bundles[b, BUNDLE_PIECES] += 1
+            elif cursors[g] < ends[g]:
+                bundles[b, BUNDLE_FIRST], bundles[b, BUNDLE_LAST] = first, last
+                call(bundles[b, BUNDLE_KERNEL], address, cursors[g], ends[g])
+                bundles[b, BUNDLE_PIECES] += ends[g] - cursors[g]
+        for g in range(groups.shape[0]):
+            cursors[g] = ends[g]
+    integers(control[BUNDLE_TIME_ADDRESS], control[SLICES])[task] += _now(control, task) - start
+
+
+@njit(error_model="numpy")
+def _take_off(control):
+    """Keep the spikes of an interval until all of them is delivered from bundles, and forget those that are."""
+    groups = _groups(control)
+    for g in range(groups.shape[0]):
+        group = groups[g]
+        capacity = group[FLIGHT_CAPACITY]
+        if capacity == 0:
+            continue
+        steps = integers(group[FLIGHT_STEP_ADDRESS], capacity)
+        cells = integers(group[FLIGHT_CELL_ADDRESS], capacity)
+        begin, end = group[FLIGHT_BEGIN], group[FLIGHT_END]
+        while begin < end and steps[begin] + control[LONGEST] <= control[ARRIVED]:
+            begin += 1
+        new = group[SPIKE_COUNT]
+        if end + new > capacity:
+            for k in range(end - begin):
+                steps[k], cells[k] = steps[begin + k], cells[begin + k]
+            begin, end = 0, end - begin
+        new_steps = integers(group[SPIKE_STEP_ADDRESS], new)
+        new_cells = integers(group[SPIKE_CELL_ADDRESS], new)
+        for k in range(new):
+            steps[end + k], cells[end + k] = new_steps[k], new_cells[k]
+        group[FLIGHT_BEGIN], group[FLIGHT_END] = begin, end + new
+
+
+@njit(error_model="numpy")
+def settle(address, task, unused):
+    """Bring all that is still to be delivered from bundles to one slice into the rings.
+
+    What the slices share is to be set by the caller afterwards.
+    """
+    control = integers(address, CONTROL_FIELDS)
+    present = control[STEP]
+    _exchange_with_rings(control, task, present + 1, control[ARRIVED], False)
+    first, end = control[ARRIVED] + 1, present + control[LONGEST]
+    while first <= end:
+        last = min(first + control[INTERVAL] - 1, end)
+        _bring(control, task, first, last, present)
+        _exchange_with_rings(control, task, first, last, False)
+        first = last + 1
+    return 0
 
 
 @njit(error_model="numpy")
@@ -279,8 +425,7 @@ def _update(control, task):
     """Update the cells of one slice in the steps of an interval."""
     first, steps = control[STEP], control[STEPS]
     _follow_rules(control, 1, first, task)
-    number = control[GROUPS]
-    parts = records(control[PART_ADDRESS] + 8 * GROUP_FIELDS * number * task, number, GROUP_FIELDS)
+    number, parts = control[GROUPS], _parts(control, task)
     for g in range(number):
         address = control[PART_ADDRESS] + 8 * GROUP_FIELDS * (number * task + g)
         if parts[g, KERNEL_ADDRESS] != 0:
@@ -350,6 +495,8 @@ def _begin_delivery(control, first, last):
     """Let the spikes of some steps be delivered: one by one if somebody keeps spikes for later."""
     control[FIRST_DELIVERED] = first
     control[LAST_DELIVERED] = first if control[QUEUES] > 0 else last
+    if control[BUNDLES] > 0 and control[STEPS] > 0 and control[LAST_DELIVERED] == control[STEP] + control[STEPS]:
+        _take_off(control)
     if control[QUEUES] > 0:
         groups = _groups(control)
         cursors, ends = _scratch(control, control[SLICES], 0), _scratch(control, control[SLICES], 1)
@@ -406,6 +553,7 @@ def _end_phase(control, address):
     if done < end:
         _begin_delivery(control, done + 1, end)
         return 0
+    control[ARRIVED] = max(control[ARRIVED], end + control[INTERVAL])
     control[STEP], control[STEPS] = end, 0
     control[UPDATING] = 1 + control[STEPPED]
     return _begin_interval(control, address)

@@ -27,8 +27,8 @@ def kernel(address, step, begin):
         coefficients = carray(pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS], size), np.float64)
     else:
         coefficients = carray(pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS],), np.float64)
-    slot = 8 * (step & (group[SLOTS] - 1)) * group[RECEPTORS] * size
-    arrived = carray(pointer(group[RING_ADDRESS] + slot), (group[RECEPTORS], size), np.float64)
+    slot = 8 * (step & (group[INPUT_SLOTS] - 1)) * group[SLOT_STRIDE]
+    arrived = carray(pointer(group[INPUT_ADDRESS] + slot), (group[RECEPTORS], group[RECEPTOR_STRIDE]), np.float64)
     key = group[RANDOM_KEY]
     return update(begin, end, states, refractory, arrived, injected, coefficients, flags, scratch, key, step)
 """

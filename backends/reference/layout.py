@@ -36,7 +36,7 @@ COUPLED_FRESH = 27  # 1: there is no step before
 RANDOM_KEY = 28  # of the cells' random numbers, the bits of a uint64
 FIRST_CELL = 29  # of the cells of a slice
 LAST_CELL = 30  # the first that it does not
-COUNT_ADDRESS = 31  # uint32 (steps of an interval, size): spikes of sources that are counted; 0: they are not
+COUNT_ADDRESS = 31  # uint32 (COUNT_ROWS, size): spikes of sources that are counted; 0: they are not
 WORD_ADDRESS = 32  # uint32 (4, cells of a slice): random numbers
 WORD_BLOCK = 33  # the four steps that they are for
 LIMIT_ADDRESS = 34  # int64 (rows, limits); see pyNN.spike_sources.CountedPoissonSource
@@ -52,7 +52,20 @@ WRONG_CELL = 43
 WRONG_SIGN = 44  # 1: infinite, -1: minus infinity, 0: no number
 WRONG_CELLS = 45  # how many cells had such states then
 UPDATE_ADDRESS = 46  # the update of a step of the cell type, which the kernel calls
-GROUP_FIELDS = 47
+# Where an update finds what has arrived: that of receptor r, cell c and step s is the number
+# (s mod INPUT_SLOTS) * SLOT_STRIDE + r * RECEPTOR_STRIDE + c. It is the ring, if the input does not come from bundles.
+INPUT_ADDRESS = 47  # float64
+INPUT_SLOTS = 48  # a power of two
+SLOT_STRIDE = 49
+RECEPTOR_STRIDE = 50  # at least the number of cells
+BUNDLED = 51  # 1: the input comes from bundles
+COUNT_ROWS = 52  # steps of which counts are kept: that of step s in row s mod COUNT_ROWS
+FLIGHT_STEP_ADDRESS = 53  # int64: spikes that are still to be delivered from bundles, in order of step, then cell
+FLIGHT_CELL_ADDRESS = 54
+FLIGHT_BEGIN = 55
+FLIGHT_END = 56
+FLIGHT_CAPACITY = 57  # 0: nothing is delivered from bundles
+GROUP_FIELDS = 58
 
 CELLS_AT_ONCE = 1024  # that an update is for; a multiple of those that vector instructions work on together
 
@@ -158,7 +171,34 @@ RECEIVED_ADDRESS = 60  # int64: spikes of all ranks
 PLACE_ADDRESS = 61  # int64 (ranks, 2): where those of each rank begin and end
 CLOCK_KIND = 62
 STEPPED = 63  # 1: there are synapses that go on in every step
-CONTROL_FIELDS = 64
+BUNDLES = 64
+BUNDLE_TABLE_ADDRESS = 65  # int64 (bundles, BUNDLE_FIELDS), in the order in which their weights are added up
+LONGEST = 66  # the largest delay of bundles, in steps
+ARRIVED = 67  # the last step whose input has been brought from bundles
+SETTLED = 68  # the step at which all input from bundles was in the rings
+BUNDLE_TIME_ADDRESS = 69  # int64 (slices,): ns
+CONTROL_FIELDS = 72
+
+# A bundle: the connections from the cells of one group to the cells of a slice, or a route of a counted source to them.
+BUNDLE_SLICE = 0
+BUNDLE_GROUP = 1  # row of the source group
+BUNDLE_KERNEL = 2
+BUNDLE_ROUTE_ADDRESS = 3  # record of the route of a counted source; 0: it is a bundle
+BUNDLE_SHORTEST = 4  # the smallest delay
+BUNDLE_WIDTH = 5  # one more than the number of delays
+BUNDLE_END_ADDRESS = 6  # uint32 (sources, BUNDLE_WIDTH): where the connections of a cell with each delay end, and begin
+BUNDLE_CONNECTIONS = 7
+BUNDLE_POST_ADDRESS = 8  # uint16 or int32: place of the target's number in a slot of the input
+BUNDLE_WEIGHT_ADDRESS = 9  # float64 or float32
+BUNDLE_INPUT_ADDRESS = 10  # float64 (BUNDLE_INPUT_SLOTS, BUNDLE_SLOT_STRIDE)
+BUNDLE_INPUT_SLOTS = 11
+BUNDLE_SLOT_STRIDE = 12
+BUNDLE_STEP_ADDRESS = 13  # the spikes of the source group that are to be delivered
+BUNDLE_CELL_ADDRESS = 14
+BUNDLE_FIRST = 15  # the steps whose input is wanted
+BUNDLE_LAST = 16
+BUNDLE_PIECES = 17  # how often a part of a spike's row has been delivered
+BUNDLE_FIELDS = 18
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.
 QUEUE_GROUP = 0  # row of the source group

@@ -18,14 +18,14 @@ from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
+from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
 from pyNN.reference.plasticity import Part
 from pyNN.reference.regenerating import regenerated_kind, rule_record
-from pyNN.reference.routing import Sorted
 from pyNN.reference.stepped_compiled import StepPathway, SteppedCompiled
-from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Columns, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import IntArray, SourceTable
 from pyNN.spike_sources import CountedPoissonSource
 
@@ -102,6 +102,7 @@ class NumbaEngine:
             self._control[layout.CLOCK_KIND] = time.CLOCK_MONOTONIC
         self._phases: dict[tuple[str, ...], float] = {}
         self._labels: tuple[list[str], list[str]] = ([], [])
+        self._described: list[Route] = []
         self._parts = np.zeros((1, 0, layout.GROUP_FIELDS), dtype=np.int64)
         self._records = np.zeros((0, layout.GROUP_FIELDS), dtype=np.int64)
         self._routes = np.zeros((0, layout.ROUTE_FIELDS), dtype=np.int64)
@@ -113,6 +114,14 @@ class NumbaEngine:
         self._alive: list[Any] = []
         self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._interval = _LONGEST_INTERVAL
+        self._plans: list[tuple[int, Plan]] = []
+        """The slices whose cells get input from bundles."""
+        self._bundles = np.zeros((0, layout.BUNDLE_FIELDS), dtype=np.int64)
+        self._bundle_times = np.zeros(threads, dtype=np.int64)
+        self._control[layout.BUNDLE_TIME_ADDRESS] = self._bundle_times.ctypes.data
+        self._bundled_labels: list[dict[str, float]] = []
+        """What each piece that is delivered costs by label, in connections."""
+        self._may_bundle = True
 
     def _drive(self) -> int:
         return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
@@ -155,7 +164,7 @@ class NumbaEngine:
 
     def sort(
         self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
-    ) -> Sorted:
+    ) -> Columns:
         """Counting sort by source cell; connections of one source keep their order. Columns are as narrow as can be."""
         number = len(pre)
         starts = np.zeros(size + 2, dtype=np.int64)
@@ -176,7 +185,7 @@ class NumbaEngine:
             sorted_delay if np.ndim(delays) else int(delays),
         )
 
-    def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
+    def take_rows(self, table: SourceTable, first: int, last: int) -> Columns:
         """Columns as narrow as can be; those of all connections are the table's own where they have the right type."""
         starts, posts = table.starts, table.targets
         weights, delays = np.asarray(table.weights), np.asarray(table.delays)
@@ -226,6 +235,7 @@ class NumbaEngine:
         self._keep_times()
         self._interval = world.common_interval or self.longest_interval(world)
         self._alive = []
+        self._plans = self._bundle(world)
         self._rows = {id(group): row for row, group in enumerate(groups)}
         self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
         for group in world.cells:
@@ -236,7 +246,97 @@ class NumbaEngine:
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
+        self._describe_bundles(world)
         self._describe_tables(world)
+
+    def settle(self, world: World) -> None:
+        control = self._control
+        if not self._plans or control[layout.ARRIVED] == control[layout.SETTLED]:
+            return
+        for number, _ in self._plans:
+            load(compiled.DRIVER)["settle"](control.ctypes.data, number, 0)
+        control[[layout.ARRIVED, layout.SETTLED]] = world.current_step
+        self._records[:, [layout.FLIGHT_BEGIN, layout.FLIGHT_END]] = 0
+
+    def _bundle(self, world: World) -> list[tuple[int, Plan]]:
+        """Have tables in bundles where that pays, and in no others.
+
+        To make bundles takes as long as to make the tables. So a script that changes connections has that once; then
+        they stay as they are.
+        """
+        plans: list[tuple[int, Plan]] = []
+        if self._may_bundle:
+            found = [(t, plan(world, t, self.slices, self._interval)) for t in range(self.threads)]
+            plans = [(number, made) for number, made in found if made is not None]
+        planned = {id(route.rows) for _, made in plans for route in made.routes}
+        strays = [r for r in world.routes if r.rows is not None and r.rows.keeper and id(r.rows) not in planned]
+        if not strays and all(make_bundles(made, self.threads) for _, made in plans):
+            return plans
+        dissolve(world)
+        self._may_bundle = False
+        return []
+
+    def _describe_bundles(self, world: World) -> None:
+        """Records of bundles, and where cells find input from them, in the records of slices."""
+        items = [(number, made, item) for number, made in self._plans for item in made.order]
+        self._bundles = np.zeros((len(items), layout.BUNDLE_FIELDS), dtype=np.int64)
+        self._bundled_labels = []
+        longest = max((made.longest for _, made in self._plans), default=0)
+        self._control[[layout.ARRIVED, layout.SETTLED]] = world.current_step
+        self._control[layout.LONGEST] = longest
+        inputs = {}
+        for number, made in self._plans:
+            room = no_input(made, self._interval)
+            inputs[number] = (self._address(room), len(room), made.receptors * made.stride)
+            for group, first, _, place in made.places.values():
+                part = self._parts[number, self._rows[id(group)]]
+                part[layout.BUNDLED] = 1
+                part[layout.INPUT_ADDRESS] = inputs[number][0] + 8 * (place - first)
+                part[layout.INPUT_SLOTS], part[layout.SLOT_STRIDE] = inputs[number][1:]
+                part[layout.RECEPTOR_STRIDE] = made.stride
+        for record, (number, made, item) in zip(self._bundles, items, strict=True):
+            record[layout.BUNDLE_SLICE] = number
+            if isinstance(item, Route):
+                self._describe_counted(record, item, number)
+            else:
+                self._describe_bundle(record, made, item, longest)
+                record[layout.BUNDLE_INPUT_ADDRESS : layout.BUNDLE_SLOT_STRIDE + 1] = inputs[number]
+
+    def _describe_counted(self, record: NDArray[np.int64], route: Route, number: int) -> None:
+        """A route of a counted source to cells with input from bundles: it is done when its spikes arrive."""
+        target = self._rows[id(route.target)]
+        row = next(k for k, own in enumerate(self._described) if own is route)
+        own = self._routes[row]
+        own[layout.ROUTE_SLICE] = -1
+        own[layout.ROUTE_TARGET_RECORD] = self._parts[number, target].ctypes.data
+        record[layout.BUNDLE_GROUP] = own[layout.SOURCE]
+        record[layout.BUNDLE_KERNEL] = own[layout.ROUTE_KERNEL]
+        record[layout.BUNDLE_ROUTE_ADDRESS] = own.ctypes.data
+        record[layout.BUNDLE_SHORTEST] = route.smallest_delay
+        self._bundled_labels.append({route.label: route.stored.size})
+
+    def _describe_bundle(self, record: NDArray[np.int64], made: Plan, source: int, longest: int) -> None:
+        bundle, routes, row = made.bundles[source], made.tables[source], self._rows[source]
+        group = self._records[row]
+        if not group[layout.FLIGHT_CAPACITY]:
+            group[layout.FLIGHT_CAPACITY] = capacity = flight_capacity(bundle.sources, longest, self._interval)
+            group[layout.FLIGHT_STEP_ADDRESS] = self._address(np.empty(capacity, dtype=np.int64))
+            group[layout.FLIGHT_CELL_ADDRESS] = self._address(np.empty(capacity, dtype=np.int64))
+        kind = delivery.Bundled(bundle.posts.dtype.name, bundle.weights.dtype.name)
+        record[layout.BUNDLE_GROUP] = row
+        record[layout.BUNDLE_KERNEL] = _address(compiled.route(kind), "deliver")
+        record[layout.BUNDLE_SHORTEST], record[layout.BUNDLE_WIDTH] = bundle.shortest, bundle.width
+        record[layout.BUNDLE_END_ADDRESS] = self._address(bundle.ends)
+        record[layout.BUNDLE_CONNECTIONS] = bundle.size
+        record[layout.BUNDLE_POST_ADDRESS] = self._address(bundle.posts)
+        record[layout.BUNDLE_WEIGHT_ADDRESS] = self._address(bundle.weights)
+        record[layout.BUNDLE_STEP_ADDRESS] = group[layout.FLIGHT_STEP_ADDRESS]
+        record[layout.BUNDLE_CELL_ADDRESS] = group[layout.FLIGHT_CELL_ADDRESS]
+        shares: dict[str, float] = {}
+        for route in routes:
+            number = route.stored.size / (bundle.sources * (bundle.width - 1))
+            shares[route.label] = shares.get(route.label, 0.0) + number
+        self._bundled_labels.append(shares)
 
     def _drawn(self, world: World, source: SourceGroup) -> tuple[int, int]:
         """The counted sources whose spikes are drawn here: those of other ranks are drawn again, not received."""
@@ -252,7 +352,10 @@ class NumbaEngine:
         record[layout.FIRST_CELL], record[layout.LAST_CELL] = self._drawn(world, source)
         if isinstance(source.player, CountedPoissonSource) and source.size:
             record[layout.RANDOM_KEY] = signed(source.player.key)
-            record[layout.COUNT_ADDRESS] = self._address(np.zeros((self._interval, source.size), dtype=np.uint32))
+            # Where input comes from bundles, counts are wanted when the spikes arrive.
+            late = [r.largest_delay for _, made in self._plans for r in made.routes if r.source is source]
+            record[layout.COUNT_ROWS] = rows = self._interval + max(late, default=0)
+            record[layout.COUNT_ADDRESS] = self._address(np.zeros((rows, source.size), dtype=np.uint32))
             record[layout.WORD_ADDRESS] = self._address(np.zeros((4, source.size), dtype=np.uint32))
             record[layout.WORD_BLOCK] = -1
             record[layout.COUNT_KERNEL] = _address(compiled.COUNTING, "draw")
@@ -342,7 +445,9 @@ class NumbaEngine:
         record[layout.STATES] = len(group.analysis.states)
         record[layout.STATE_ADDRESS] = self._address(group.states)
         record[layout.REFRACTORY_ADDRESS] = self._address(group.refractory)
-        record[layout.RING_ADDRESS] = self._address(group.ring)
+        record[layout.RING_ADDRESS] = record[layout.INPUT_ADDRESS] = self._address(group.ring)
+        record[layout.INPUT_SLOTS] = len(group.ring)
+        record[layout.SLOT_STRIDE], record[layout.RECEPTOR_STRIDE] = len(group.analysis.receptors) * size, size
         record[layout.INJECTED_ADDRESS] = self._address(group.injected)
         record[layout.COEFFICIENTS] = len(coefficients)
         record[layout.COEFFICIENT_ADDRESS] = self._address(coefficients)
@@ -386,7 +491,9 @@ class NumbaEngine:
         return table
 
     def _describe_routes(self, world: World) -> None:
-        routes = [route for route in world.routes if route.has_connections]
+        bundled = {id(r) for _, made in self._plans for own in made.tables.values() for r in own}
+        routes = [route for route in world.routes if route.has_connections and id(route) not in bundled]
+        self._described = routes
         groups: list[Group] = [*world.cells, *world.sources]
         self._labels = ([group.spec.label for group in groups], [route.label for route in routes])
         kinds = [self._kind(route) for route in routes]
@@ -409,33 +516,36 @@ class NumbaEngine:
                 record[layout.ROUTE_RULE_ADDRESS] = self._address(rule)
                 record[layout.ROUTE_VALUE_ADDRESS] = self._address(values)
                 continue
-            delays = np.atleast_1d(route.delays) if np.ndim(route.delays) else np.array([route.delays], dtype=np.int32)
-            record[layout.START_ADDRESS] = self._address(route.starts)
-            record[layout.POST_ADDRESS] = self._address(route.posts)
-            record[layout.WEIGHT_ADDRESS] = self._address(np.atleast_1d(route.weights))
-            record[layout.DELAY_ADDRESS] = self._address(delays)
+            starts, posts, weights, delays = route.stored.columns()
+            record[layout.START_ADDRESS] = self._address(starts)
+            record[layout.POST_ADDRESS] = self._address(posts)
+            record[layout.WEIGHT_ADDRESS] = self._address(np.atleast_1d(weights))
+            record[layout.DELAY_ADDRESS] = self._address(
+                delays if isinstance(delays, np.ndarray) else np.array([delays], dtype=np.int32)
+            )
 
     def _kind(self, route: Route) -> delivery.Kind | delivery.Regenerated:
         """How a route keeps its connections, or makes them."""
         counted = isinstance(route.source, SourceGroup) and route.source.is_counted
         if route.regenerated is not None:
             return regenerated_kind(route.regenerated, counted)
-        weights = route.weights.dtype.name if isinstance(route.weights, np.ndarray) else delivery.SHARED
-        delays = route.delays.dtype.name if isinstance(route.delays, np.ndarray) else delivery.SHARED
-        return delivery.Kind(route.posts.dtype.name, weights, delays, counted, self._is_one_to_one(route))
+        _, posts, *own = route.stored.columns()
+        weights, delays = (v.dtype.name if isinstance(v, np.ndarray) else delivery.SHARED for v in own)
+        return delivery.Kind(posts.dtype.name, weights, delays, counted, self._is_one_to_one(route))
 
     def _is_one_to_one(self, route: Route) -> bool:
         """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
         if not isinstance(route.source, SourceGroup) or not route.source.is_counted or route.regenerated is not None:
             return False
-        if np.ndim(route.weights) or np.ndim(route.delays) or route.source.size != route.target.size:
+        rows = route.stored
+        if rows.has_own_weights or rows.has_own_delays or route.source.size != route.target.size:
             return False
         first, last = self.slices(route.target)[route.slice_number]
-        cells = np.arange(first, last)
+        starts, posts, _, _ = rows.columns()
         return (
-            np.array_equal(route.posts, cells)
-            and route.starts[first] == 0
-            and bool(np.all(np.diff(route.starts[first : last + 1]) == 1))
+            np.array_equal(posts, np.arange(first, last))
+            and starts[first] == 0
+            and bool(np.all(np.diff(starts[first : last + 1]) == 1))
         )
 
     def run(self, world: World, until_step: int) -> None:
@@ -517,6 +627,7 @@ class NumbaEngine:
             (layout.HISTORIES, layout.HISTORY_ADDRESS, self._keepers[1]),
             (layout.PATHWAYS, layout.PATHWAY_ADDRESS, self._keepers[2]),
             (layout.COUPLING_TABLES, layout.COUPLING_ADDRESS, self._couplings),
+            (layout.BUNDLES, layout.BUNDLE_TABLE_ADDRESS, self._bundles),
         )
         for number, address, table in tables:
             self._control[number], self._control[address] = len(table), table.ctypes.data
@@ -548,10 +659,16 @@ class NumbaEngine:
         times = [("update", label, ns) for label, ns in zip(groups, updates, strict=True)]
         times += [("deliver", label, ns) for label, ns in zip(routes, deliveries, strict=True)]
         times += [("deliver", p.synapses.projection.spec.label, p.record[layout.PATHWAY_TIME]) for p in self._pathways]
+        # What is delivered from bundles takes too little at a time to be measured for each; it is shared out.
+        bundles, pieces = self._bundled_labels, self._bundles[:, layout.BUNDLE_PIECES]
+        costs = [(k, n * c) for own, n in zip(bundles, pieces, strict=True) for k, c in own.items()]
+        per_connection = self._bundle_times.sum() / max(sum(cost for _, cost in costs), 1)
+        times += [("deliver", label, cost * per_connection) for label, cost in costs]
         for phase, label, ns in times:
             self._phases[phase, label] = self._phases.get((phase, label), 0.0) + 1e-9 * float(ns) / self.threads
         self._parts[:, :, layout.GROUP_TIME] = 0
         self._routes[:, layout.ROUTE_TIME] = 0
+        self._bundles[:, layout.BUNDLE_PIECES] = self._bundle_times[:] = 0
         for pathway in self._pathways:
             pathway.record[layout.PATHWAY_TIME] = 0
 

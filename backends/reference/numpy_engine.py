@@ -11,9 +11,9 @@ from pyNN.profiling import PhaseTimes
 from pyNN.reference.eager_synapses import EagerSynapses
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.plasticity import Part
-from pyNN.reference.routing import Sorted, sort_by_source
+from pyNN.reference.routing import sort_by_source
 from pyNN.reference.stepped import SteppedEagerly
-from pyNN.reference.world import CellGroup, Group, NotFinite, Projection, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Columns, Group, NotFinite, Projection, Route, SourceGroup, World
 from pyNN.specs import FloatArray, IntArray, SourceTable
 
 
@@ -35,7 +35,7 @@ class NumpyEngine:
     def slices(self, group: Group) -> list[tuple[int, int]]:
         return [group.own]
 
-    def take_rows(self, table: SourceTable, first: int, last: int) -> Sorted:
+    def take_rows(self, table: SourceTable, first: int, last: int) -> Columns:
         keep = (table.targets >= first) & (table.targets < last)
         starts = np.concatenate([[0], np.cumsum(keep)])[table.starts]
         weights = table.weights[keep] if isinstance(table.weights, np.ndarray) else table.weights
@@ -64,6 +64,9 @@ class NumpyEngine:
 
     def not_finite(self, world: World) -> NotFinite | None:
         return min(self._wrong.values(), key=lambda found: found.step, default=None)
+
+    def settle(self, world: World) -> None:
+        """All input is in the rings."""
 
     def run(self, world: World, until_step: int) -> None:
         self._wrong = {}
@@ -180,12 +183,13 @@ def deliver(route: Route, cells: IntArray, step: int, numbers: IntArray | None =
 
 def _stored(route: Route, cells: IntArray) -> tuple[IntArray, IntArray, float | FloatArray, int | IntArray]:
     """(number of connections of each cell, target cells, weights, delays) of the connections of some cells."""
-    counts = route.starts[cells + 1] - route.starts[cells]
-    offsets = np.repeat(route.starts[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    starts, posts, weights, delays = route.stored.columns()
+    counts = starts[cells + 1] - starts[cells]
+    offsets = np.repeat(starts[cells] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
     where = offsets + np.arange(len(offsets))
-    weights = route.weights[where] if isinstance(route.weights, np.ndarray) else route.weights
-    delays = route.delays[where] if isinstance(route.delays, np.ndarray) else route.delays
-    return counts, route.posts[where], weights, delays
+    weights = weights[where] if isinstance(weights, np.ndarray) else weights
+    delays = delays[where] if isinstance(delays, np.ndarray) else delays
+    return counts, posts[where], weights, delays
 
 
 def _drawn(table: RegeneratedTable, cells: IntArray) -> tuple[IntArray, IntArray, float | FloatArray, int | IntArray]:

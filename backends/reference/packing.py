@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyNN.compilation import Function, load
 from pyNN.reference.compiled import restoring
 from pyNN.reference.routing import is_whole
-from pyNN.reference.world import CellGroup, Group, Projection, Route
+from pyNN.reference.world import CellGroup, Columns, Group, Projection, Route
 from pyNN.specs import FloatArray, IntArray, SourceTable
 
 WORTH_PACKING = 1 << 16
@@ -30,45 +30,44 @@ class PackedTable:
     def __init__(self, routes: list[Route]) -> None:
         # Groups are those of one session, and connections outlive it.
         self._routes: list[Route] = [replace(route, source=None, target=None) for route in routes]  # type: ignore[arg-type]
-        self._sources, self._targets = routes[0].source.size, routes[0].target.size
-        self.size = sum(len(route.posts) for route in routes)
+        self._rows = [route.stored for route in routes]
+        self._targets = routes[0].target.size
+        self.size = sum(rows.size for rows in self._rows)
         self.delay_limits = (
             min(route.smallest_delay for route in routes),
             max(route.largest_delay for route in routes),
         )
 
-    def _loop(self, name: str, route: Route) -> Function:
-        """A compiled loop for columns of a route's types; shared values have no column."""
-        weights, delays = np.asarray(route.weights).dtype, np.asarray(route.delays).dtype
-        return load(restoring(*(kind.str[1:] for kind in (route.posts.dtype, weights, delays))))[name]
+    def _loop(self, name: str, columns: Columns) -> Function:
+        """A compiled loop for columns of such types; shared values have no column."""
+        return load(restoring(*(np.asarray(column).dtype.str[1:] for column in columns[1:])))[name]
 
     def routes(self, source: Group, target: CellGroup) -> list[Route]:
-        """The routes between the groups of a session; they share their arrays with this table."""
+        """The routes between the groups of a session; they share their rows with this table."""
         return [replace(route, source=source, target=target) for route in self._routes]
 
     def _restored(self, column: str, kind: type) -> NDArray[Any]:
         """A column in the order of the table; "pre" is the source cell of each connection."""
         result: NDArray[Any] = np.empty(self.size, dtype=kind)
         begin = 0
-        for route in self._routes:
-            places = self._places(route)
-            end = begin + len(route.posts)
+        for rows in self._rows:
+            columns = rows.columns()
+            starts, posts, weights, delays = columns
+            # Where the connections to each target cell begin.
+            places = np.zeros(self._targets + 1, dtype=np.int64)
+            np.cumsum(self._counts(columns), out=places[1:])
+            end = begin + len(posts)
             if column == "pre":
-                self._loop("restore_sources", route)(route.starts, route.posts, places, result[begin:end])
+                self._loop("restore_sources", columns)(starts, posts, places, result[begin:end])
             else:
-                self._loop(f"restore_{column}", route)(route.posts, places, getattr(route, column), result[begin:end])
+                values = weights if column == "weights" else delays
+                self._loop(f"restore_{column}", columns)(posts, places, values, result[begin:end])
             begin = end
         return result
 
-    def _places(self, route: Route) -> IntArray:
-        """Where the connections to each target cell begin."""
-        places = np.zeros(self._targets + 1, dtype=np.int64)
-        np.cumsum(self._counts(route), out=places[1:])
-        return places
-
-    def _counts(self, route: Route) -> IntArray:
+    def _counts(self, columns: Columns) -> IntArray:
         counts = np.zeros(self._targets, dtype=np.int64)
-        self._loop("count_targets", route)(route.posts, counts)
+        self._loop("count_targets", columns)(columns[1], counts)
         return counts
 
     @property
@@ -77,18 +76,19 @@ class PackedTable:
 
     @property
     def post(self) -> NDArray[np.int32]:
-        counts = sum((self._counts(route) for route in self._routes), np.zeros(self._targets, dtype=np.int64))
+        counts = sum((self._counts(rows.columns()) for rows in self._rows), np.zeros(self._targets, dtype=np.int64))
         return np.repeat(np.arange(self._targets, dtype=np.int32), counts)
 
     @property
     def delay_steps(self) -> int | NDArray[np.int32]:
-        delays = self._routes[0].delays
-        return self._restored("delays", np.int32) if isinstance(delays, np.ndarray) else delays
+        rows = self._rows[0]
+        return self._restored("delays", np.int32) if rows.has_own_delays else rows.delay_limits[0]
 
     @property
     def columns(self) -> dict[str, float | FloatArray]:
-        weights = self._routes[0].weights
-        return {"weight": self._restored("weights", np.float64) if isinstance(weights, np.ndarray) else weights}
+        if self._rows[0].has_own_weights:
+            return {"weight": self._restored("weights", np.float64)}
+        return {"weight": float(self._rows[0].columns()[2])}
 
 
 def packed(projection: Projection, is_sorted: Callable[[Any, Any], bool]) -> PackedTable | None:

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import InternalError
 from pyNN.reference.plasticity import Part
-from pyNN.reference.world import CellGroup, Engine, Group, IndexArray, Projection, Route
-from pyNN.specs import FloatArray, IntArray, PopulationSpec, SourceTable, split_by_population
-
-Sorted = tuple[IntArray, IndexArray, float | FloatArray, int | IndexArray]
+from pyNN.reference.world import CellGroup, Columns, Engine, Group, Projection, Route, Rows
+from pyNN.specs import IntArray, PopulationSpec, SourceTable, split_by_population
 
 
 def sort_by_source(
     pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
-) -> Sorted:
+) -> Columns:
     """Connections, given by columns, from `size` cells to `targets` cells, in order of source cell.
 
     Those of one cell keep their order, so that results do not depend on it.
@@ -44,7 +42,7 @@ def make_routes(
     for source, target, pre, post, chosen, thread in _parts(projection, populations, groups, engine):
         weights, delays = _chosen(projection.columns["weight"], chosen), _chosen(projection.delay_steps, chosen)
         starts, posts, *own = engine.sort(pre, post, weights, delays, source.size, target.size)
-        routes.append(Route(source, target, _receptor(target, spec.receptor), starts, posts, own[0], own[1], thread))
+        routes.append(Route(source, target, _receptor(target, spec.receptor), Rows(starts, posts, *own), thread))
     return routes
 
 
@@ -59,9 +57,8 @@ def regenerated_routes(
     group = groups[target.id]
     if not isinstance(group, CellGroup):
         raise InternalError(f"{spec.label}: the target {target.label} consists of spike sources.")
-    none = np.empty(0, dtype=np.int64)
     return [
-        Route(groups[source.id], group, _receptor(group, spec.receptor), none, none, 0.0, 1, number, regenerated=table)
+        Route(groups[source.id], group, _receptor(group, spec.receptor), None, number, regenerated=table)
         for number in range(len(engine.slices(group)))
     ]
 
@@ -82,9 +79,9 @@ def routes_by_source(
     receptor = _receptor(target, spec.receptor)
     routes = []
     for number, (first, last) in enumerate(engine.slices(target)):
-        starts, posts, weights, delays = engine.take_rows(table, first, last)
-        if len(posts):
-            routes.append(Route(source, target, receptor, starts, posts, weights, delays, number))
+        rows = Rows(*engine.take_rows(table, first, last))
+        if rows.size:
+            routes.append(Route(source, target, receptor, rows, number))
     return routes
 
 

@@ -325,7 +325,7 @@ class ReferenceSession:
             elif projection.changed:
                 routes = self._make_routes(projection, self._populations, self._groups)
                 for old, new in zip(projection.routes, routes, strict=True):
-                    old.weights, old.delays = new.weights, new.delays
+                    old.rows = new.rows
                 self._pack(projection)
                 projection.changed = False
                 self._stale = True
@@ -334,6 +334,7 @@ class ReferenceSession:
         self._agree_on_interval()
         if not self._stale:
             return
+        self._engine.settle(world)
         for group in world.cells:
             delays = [route.largest_delay for route in world.routes if route.target is group]
             largest = max([1, *delays, *(synapses.largest_delay(group) for synapses in world.ruled)])
@@ -453,6 +454,7 @@ class ReferenceSession:
         from pyNN.reference.snapshots import snapshot
 
         self._check_open()
+        self._engine.settle(self._world)
         return snapshot(self)
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -247,40 +247,78 @@ _LARGEST_SPARE = 1 << 18
 """Numbers that a block of samples may have room for beyond what is needed."""
 
 
+Columns = tuple[IntArray, IndexArray, "float | FloatArray", "int | IndexArray"]
+"""Starts of rows, target cells, weights and delays. Row i, of source cell i, is starts[i]:starts[i + 1]."""
+
+
+class Keeper(Protocol):
+    """What has taken over columns, and makes them again when they are asked for."""
+
+    def columns(self) -> Columns: ...
+
+
+class Rows:
+    """Stored connections by source cell, as columns, or in the hands of what keeps them together with others."""
+
+    def __init__(self, starts: IntArray, posts: IndexArray, weights: Any, delays: Any) -> None:
+        self._columns: Columns | None = (starts, posts, weights, delays)
+        self.keeper: Keeper | None = None
+        self.size = len(posts)
+        self.has_own_weights, self.has_own_delays = bool(np.ndim(weights)), bool(np.ndim(delays))
+        self.delay_limits = (int(np.min(delays)), int(np.max(delays))) if self.size else (0, 0)
+
+    def columns(self) -> Columns:
+        """All columns; those that something has taken over are made anew."""
+        if self._columns is not None:
+            return self._columns
+        if self.keeper is None:
+            raise InternalError("Nobody has the columns.")
+        return self.keeper.columns()
+
+    def hand_over(self, keeper: Keeper) -> None:
+        self._columns, self.keeper = None, keeper
+
+    def take_back(self) -> None:
+        self._columns, self.keeper = self.columns(), None
+
+
 @dataclass
 class Route:
-    """Connections from the cells of one group to those of another: row i holds the targets of source cell i."""
+    """Connections from the cells of one group to those of another."""
 
     source: Group
     target: CellGroup
     receptor: int
-    starts: IntArray
-    """Row i is starts[i]:starts[i + 1]."""
-    posts: IndexArray
-    weights: float | FloatArray
-    delays: int | IndexArray
+    rows: Rows | None
+    """None: they are drawn at each spike."""
     slice_number: int = 0
     """The number of the slice that has all the targets."""
     label: str = ""
     """That of the projection."""
     regenerated: RegeneratedTable | None = None
-    """What draws the connections at each spike, where they are not stored; the columns are empty then."""
+    """What draws the connections at each spike, where they are not stored."""
+
+    @property
+    def stored(self) -> Rows:
+        if self.rows is None:
+            raise InternalError(f"The connections of {self.label} are not stored.")
+        return self.rows
 
     @property
     def has_connections(self) -> bool:
-        return bool(self.posts.size if self.regenerated is None else self.regenerated.size)
+        return bool(self.stored.size if self.regenerated is None else self.regenerated.size)
 
     @property
     def smallest_delay(self) -> int:
-        if self.regenerated is not None:
-            return self.regenerated.delay_limits[0]
-        return int(np.min(self.delays)) if self.posts.size else 0
+        return self._delay_limits[0]
 
     @property
     def largest_delay(self) -> int:
-        if self.regenerated is not None:
-            return self.regenerated.delay_limits[1]
-        return int(np.max(self.delays)) if self.posts.size else 0
+        return self._delay_limits[1]
+
+    @property
+    def _delay_limits(self) -> tuple[int, int]:
+        return self.stored.delay_limits if self.regenerated is None else self.regenerated.delay_limits
 
 
 class Projection:
@@ -583,6 +621,9 @@ class Engine(Protocol):
 
     def refresh(self, world: World) -> None:
         """Take over that groups, routes, coefficients, currents or recordings changed."""
+
+    def settle(self, world: World) -> None:
+        """Have all input that is on its way in the groups' rings, where others look for it, and change it."""
 
     def run(self, world: World, until_step: int) -> None:
         """Compute up to a step, keep what recordings want, and leave `world.current_step` there."""

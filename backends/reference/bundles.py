@@ -1,0 +1,327 @@
+"""Large tables of connections in the order in which they are needed: by source cell, then by delay.
+
+A network whose weights and delays differ from connection to connection adds each weight to the input of another cell
+in another step. With some 100,000 cells these inputs, of all steps of the delays, are more than the caches hold, and so
+is the beginning of every row of every table. So the connections from one group to all cells of a slice can be kept
+together, in a bundle: in a row for each source cell, by delay. What arrives in the next steps then is a stretch of each
+row of a cell that has spiked of late, and goes to the inputs of those few steps, which stay in the cache.
+
+Tables that are in bundles make their columns anew when asked to. Sums are the same to the last bit: the weights
+that arrive at a cell in a step are added up by step of the spike, then route, then source cell, as they are without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import graphlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyNN.compilation import Library, load
+from pyNN.reference.compiled import bundling
+from pyNN.reference.world import CellGroup, Columns, Route, Rows, SourceGroup, World
+
+WORTH_BUNDLING = 1 << 22
+"""Bytes of input on its way to the cells of a slice from which on it pays; less stays in a processor's own cache."""
+CONNECTIONS_A_DELAY = 4
+"""Mean number of connections from a cell with each delay from which on it pays; a delay takes 4 bytes a cell."""
+LARGEST_FLIGHT = 1 << 27
+"""Spikes that there must be room for; room that is not used takes no memory."""
+_LARGEST_BUNDLE = 1 << 32
+
+
+class Bundle:
+    """The connections from the cells of one group to the cells of one slice."""
+
+    def __init__(self, members: Sequence[Rows], offsets: Sequence[int], threads: int) -> None:
+        """Take over the columns of the members; `offsets` are added to the numbers of target cells."""
+        columns = [rows.columns() for rows in members]
+        with ThreadPoolExecutor(threads) as pool:
+            moved = list(pool.map(_moved_connections, columns))
+        limits = [rows.delay_limits for rows in members]
+        self.shortest, self.longest = min(low for low, _ in limits), max(high for _, high in limits)
+        self.width = self.longest - self.shortest + 2
+        self.sources = len(columns[0][0]) - 1
+        self.size = sum(rows.size for rows in members)
+        highest = max(offset + int(own[1].max()) for offset, own in zip(offsets, columns, strict=True))
+        self.posts: NDArray[Any] = np.empty(self.size, dtype=np.uint16 if highest < 1 << 16 else np.int32)
+        self.weights: NDArray[Any] = np.empty(self.size, dtype=np.asarray(columns[0][2]).dtype)
+        self.ends = np.zeros(self.sources * self.width, dtype=np.uint32)
+        pieces = [self.sources * t // threads for t in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+
+            def each_piece(work: Callable[[int, int], None]) -> None:
+                list(pool.map(work, pieces[:-1], pieces[1:]))
+
+            each_piece(lambda first, last: self._count(columns, first, last))
+            self.loops(columns[0])["begin_by_delay"](self.width, self.ends)
+            each_piece(lambda first, last: self._place(columns, offsets, first, last))
+            self.members = list(pool.map(self._member, members, columns, offsets, moved))
+        for rows, member in zip(members, self.members, strict=True):
+            rows.hand_over(member)
+
+    def loops(self, columns: Columns) -> Library:
+        """The loops for tables of these types."""
+        return _loops(columns, self.posts.dtype)
+
+    def _count(self, columns: Iterable[Columns], first: int, last: int) -> None:
+        for own in columns:
+            self.loops(own)["count_by_delay"](own[0], own[3], first, last, self.shortest, self.width, self.ends)
+
+    def _place(self, columns: Iterable[Columns], offsets: Iterable[int], first: int, last: int) -> None:
+        for own, offset in zip(columns, offsets, strict=True):
+            self.loops(own)["place_by_delay"](
+                *own, first, last, offset, self.shortest, self.width, self.ends, self.posts, self.weights
+            )
+
+    def _member(self, rows: Rows, columns: Columns, offset: int, moved: int) -> Member:
+        starts, posts, _, delays = columns
+        first, last = int(posts.min()), int(posts.max()) + 1
+        sorted_places, places = np.empty(moved, dtype=np.int64), np.empty(moved, dtype=np.int64)
+        self.loops(columns)["list_moved"](starts, posts, delays, sorted_places, places)
+        # There are as many as pairs of cells with several connections, so they should be small.
+        narrow = np.uint32 if rows.size < 1 << 32 else np.int64
+        return Member(
+            self, offset, first, last, rows.size, posts.dtype, np.asarray(delays).dtype,
+            sorted_places.astype(narrow), places.astype(narrow),
+        )  # fmt: skip
+
+
+def _give_back_memory() -> None:
+    """Give what has been freed to the operating system: glibc would keep what was in pieces of less than 32 MB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name != "nt" else None
+    if trim is not None:
+        trim(0)
+
+
+class NotInOrder(Exception):
+    """Rows of connections are not in order of target cells, which could not be told from a bundle any more."""
+
+
+def _loops(columns: Columns, places: np.dtype[Any]) -> Library:
+    """The loops for tables of these types, and bundles whose places are."""
+    return load(bundling(*(np.asarray(column).dtype.str[1:] for column in columns[1:]), places.str[1:]))
+
+
+def _moved_connections(columns: Columns) -> int:
+    """How many connections have to be told by their place, as others join the same two cells."""
+    count = _loops(columns, np.dtype(np.uint16))["count_moved"]
+    number = int(count(columns[0], columns[1], columns[3]))
+    if number < 0:
+        raise NotInOrder
+    return number
+
+
+@dataclass
+class Member:
+    """A table that is in a bundle."""
+
+    bundle: Bundle
+    offset: int
+    first: int
+    """The first target cell."""
+    last: int
+    """One after the last."""
+    size: int
+    post_type: np.dtype[Any]
+    delay_type: np.dtype[Any]
+    sorted_places: NDArray[Any]
+    """Of connections that join the same two cells, and are not by delay: their places if they were ..."""
+    places: NDArray[Any]
+    """... and those that they have."""
+
+    def columns(self) -> Columns:
+        bundle = self.bundle
+        first, last = self.first + self.offset, self.last + self.offset
+        starts = np.zeros(bundle.sources + 1, dtype=np.int64)
+        places = np.zeros(last - first + 1, dtype=np.int64)
+        posts: NDArray[Any] = np.empty(self.size, dtype=self.post_type)
+        weights: NDArray[Any] = np.empty(self.size, dtype=bundle.weights.dtype)
+        delays: NDArray[Any] = np.empty(self.size, dtype=self.delay_type)
+        columns: Columns = (starts, posts, weights, delays)
+        loops = bundle.loops(columns)
+        loops["count_in_bundle"](bundle.width, bundle.ends, bundle.posts, first, last, starts, places)
+        loops["take_from_bundle"](
+            bundle.shortest, bundle.width, bundle.ends, bundle.posts, bundle.weights, first, last, places,
+            np.zeros(bundle.sources, dtype=np.int64), np.empty(self.size, dtype=np.int32), np.empty_like(weights),
+            np.empty_like(delays), *columns,
+        )  # fmt: skip
+        posts += self.post_type.type(self.first)
+        for column in (weights, delays):
+            column[self.places] = column[self.sorted_places]
+        return columns
+
+
+@dataclass
+class Plan:
+    """How the cells of one slice would get their input from bundles."""
+
+    places: dict[int, tuple[CellGroup, int, int, int]]
+    """(group, its first cell in the slice, one after the last, place of the first number), by id() of the group."""
+    stride: int
+    """Numbers of each receptor."""
+    receptors: int
+    tables: dict[int, list[Route]]
+    """The routes of each bundle, by id() of the source."""
+    order: list[Any]
+    """The id() of a bundle's source, or a route of a counted source, in the order in which weights are added up."""
+    bundles: dict[int, Bundle] = field(default_factory=dict)
+
+    def offset(self, route: Route) -> int:
+        """What is added to the number of a target cell to have its place in a slot."""
+        _, first, _, place = self.places[id(route.target)]
+        return route.receptor * self.stride + place - first
+
+    @property
+    def routes(self) -> list[Route]:
+        """Those of counted sources, too."""
+        stored = [route for routes in self.tables.values() for route in routes]
+        return [*stored, *(item for item in self.order if isinstance(item, Route))]
+
+    @property
+    def longest(self) -> int:
+        return max(route.largest_delay for route in self.routes)
+
+
+Slices = Callable[[CellGroup], list[tuple[int, int]]]
+"""The cells of each slice of a group: first, one after the last."""
+
+
+def plan(world: World, number: int, slices: Slices, interval: int) -> Plan | None:
+    """Which input of the cells of a slice should come from bundles; None if that does not pay.
+
+    All input of a group comes from bundles, or none does: otherwise weights would be added up in another order.
+    """
+    ruled = {id(part.target) for synapses in world.ruled for part in synapses.parts}
+    by_target: dict[int, list[Route]] = {}
+    for route in world.routes:
+        if route.slice_number == number and route.has_connections:
+            by_target.setdefault(id(route.target), []).append(route)
+    targets = [own for target, own in by_target.items() if target not in ruled and _can_be_bundled(own)]
+    tables: dict[int, list[Route]] = {}
+    for route in (route for own in targets for route in own):
+        if isinstance(route.source, CellGroup):
+            tables.setdefault(id(route.source), []).append(route)
+    order = _order(targets)
+    if order is None or not _pays(targets, tables, slices, number, interval):
+        return None
+    places: dict[int, tuple[CellGroup, int, int, int]] = {}
+    stride = 0
+    for own in targets:
+        first, last = slices(own[0].target)[number]
+        places[id(own[0].target)] = (own[0].target, first, last, stride)
+        stride += last - first
+    # Kernels see a slot as rows that are as long as the group.
+    stride = max([stride, *(own[0].target.size for own in targets)])
+    receptors = max(len(own[0].target.analysis.receptors) for own in targets)
+    return Plan(places, stride, receptors, tables, order)
+
+
+def _can_be_bundled(routes: list[Route]) -> bool:
+    """Whether all that a group gets is stored with own weights and delays, or from a counted source with one delay."""
+    joined: set[tuple[int, int]] = set()
+    for route in routes:
+        if route.rows is None:
+            return False
+        if isinstance(route.source, SourceGroup):
+            if not route.source.is_counted or route.rows.has_own_delays:
+                return False
+            continue
+        key = (id(route.source), route.receptor)
+        # The connections of two tables would be mixed.
+        if key in joined or not (route.rows.has_own_weights and route.rows.has_own_delays):
+            return False
+        joined.add(key)
+    return bool(joined)
+
+
+def _order(targets: list[list[Route]]) -> list[Any] | None:
+    """Bundles and routes in an order that is the routes' for each receptor of each group; None if there is none."""
+    sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
+    counted: dict[int, Route] = {}
+    for own in targets:
+        last: dict[int, int] = {}
+        for route in own:
+            is_counted = isinstance(route.source, SourceGroup)
+            key = id(route) if is_counted else id(route.source)
+            if is_counted:
+                counted[key] = route
+            sorter.add(key, *([last[route.receptor]] if route.receptor in last else []))
+            last[route.receptor] = key
+    try:
+        return [counted.get(key, key) for key in sorter.static_order()]
+    except graphlib.CycleError:
+        return None
+
+
+def _pays(
+    targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int, interval: int
+) -> bool:
+    size = 0
+    for own in targets:
+        group = own[0].target
+        first, last = slices(group)[number]
+        size += (last - first) * len(group.analysis.receptors) * len(group.ring) * 8
+    if not tables or size < WORTH_BUNDLING:
+        return False
+    connections = [sum(route.stored.size for route in own) for own in tables.values()]
+    entries, spikes = 0, 0
+    for own in tables.values():
+        longest = max(route.largest_delay for route in own)
+        entries += own[0].source.size * (longest - min(route.smallest_delay for route in own) + 2)
+        spikes = max(spikes, flight_capacity(own[0].source.size, longest, interval))
+    return (
+        sum(connections) >= CONNECTIONS_A_DELAY * entries
+        and max(connections) < _LARGEST_BUNDLE
+        and spikes <= LARGEST_FLIGHT
+    )
+
+
+def flight_capacity(cells: int, longest: int, interval: int) -> int:
+    """Room for the spikes of a group whose delivery has not ended, of which each cell has one in a step at most."""
+    return 2 * cells * (longest + 2 * interval + 1)
+
+
+def make_bundles(made: Plan, threads: int) -> bool:
+    """Have the bundles of a plan, those that there are already or new ones; False if that cannot be."""
+    for source, routes in made.tables.items():
+        members = [route.stored for route in routes]
+        offsets = [made.offset(route) for route in routes]
+        keepers = [rows.keeper for rows in members]
+        if all(keeper is None for keeper in keepers):
+            try:
+                made.bundles[source] = Bundle(members, offsets, threads)
+            except NotInOrder:
+                return False
+            _give_back_memory()
+            continue
+        first = keepers[0]
+        if (
+            not isinstance(first, Member)
+            or len(first.bundle.members) != len(keepers)
+            or any(keeper is not member for keeper, member in zip(keepers, first.bundle.members, strict=True))
+            or [member.offset for member in first.bundle.members] != offsets
+        ):
+            return False
+        made.bundles[source] = first.bundle
+    return True
+
+
+def dissolve(world: World) -> bool:
+    """Give all tables that are in bundles their columns back; whether there were any."""
+    bundled = [route.rows for route in world.routes if route.rows is not None and route.rows.keeper is not None]
+    for rows in bundled:
+        rows.take_back()
+    return bool(bundled)
+
+
+def no_input(made: Plan, interval: int) -> NDArray[np.float64]:
+    """Room for the input of the cells of a slice, by slot: those of an interval, and of the next."""
+    return np.zeros((1 << (2 * interval - 1).bit_length(), made.receptors, made.stride))
+
