@@ -269,11 +269,11 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
             place += step
     base = max(content.find(_SIGNATURE), 0)
     for at in places(_HEAP):
-        segment, free, seen = base + number(at + 24), number(at + 16), 0
+        segment, free, seen = base + number(at + 24), number(at + 16), set[int]()
         while free != _NO_MORE and segment + free + 16 <= len(content):
-            seen += 1
-            if seen > number(at + 8) // 16:
+            if free in seen:
                 raise FileFormatError(f"'{path}' is damaged: the free blocks of a heap of names lead in circles.")
+            seen.add(free)
             free = number(segment + free)
 
 

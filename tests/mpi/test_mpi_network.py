@@ -55,6 +55,15 @@ def test_every_result_is_the_same_to_the_last_bit(
     assert found["counts"][-1] > 200, "cells must spike for the comparison to mean something"
 
 
+def test_connections_in_bundles_give_the_same_to_the_last_bit(mpirun: Run) -> None:
+    expected = results(mpirun(1, "bundled.py", 1, "no"))
+    assert expected.pop("bundles") is False and int(expected["count"]) > 300
+    for ranks, threads in ((1, 2), (2, 1), (3, 2)):
+        found = results(mpirun(ranks, "bundled.py", threads, "yes"))
+        assert found.pop("bundles") is True
+        assert [name for name in expected if found[name] != expected[name]] == []
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 1000])
 @pytest.mark.parametrize("first_id", [0, 64, 130, 6400])
