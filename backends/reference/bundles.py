@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from pyNN.compilation import Library, load
 from pyNN.reference.compiled import bundling
 from pyNN.reference.world import CellGroup, Columns, Route, Rows, SourceGroup, World
+from pyNN.specs import IntArray
 
 WORTH_BUNDLING = 1 << 22
 """Bytes of input on its way to the cells of a slice from which on it pays; less stays in a processor's own cache."""
@@ -44,53 +45,62 @@ class Bundle:
         columns = [rows.columns() for rows in members]
         with ThreadPoolExecutor(threads) as pool:
             moved = list(pool.map(_moved_connections, columns))
-        limits = [rows.delay_limits for rows in members]
-        self.shortest, self.longest = min(low for low, _ in limits), max(high for _, high in limits)
-        self.width = self.longest - self.shortest + 2
-        self.sources = len(columns[0][0]) - 1
-        self.size = sum(rows.size for rows in members)
-        highest = max(offset + int(own[1].max()) for offset, own in zip(offsets, columns, strict=True))
-        self.posts: NDArray[Any] = np.empty(self.size, dtype=np.uint16 if highest < 1 << 16 else np.int32)
-        self.weights: NDArray[Any] = np.empty(self.size, dtype=np.asarray(columns[0][2]).dtype)
-        self.ends = np.zeros(self.sources * self.width, dtype=np.uint32)
-        pieces = [self.sources * t // threads for t in range(threads + 1)]
-        with ThreadPoolExecutor(threads) as pool:
+            limits = [rows.delay_limits for rows in members]
+            self.shortest, self.longest = min(low for low, _ in limits), max(high for _, high in limits)
+            self.width = self.longest - self.shortest + 2
+            self.sources = len(columns[0][0]) - 1
+            self.size = sum(rows.size for rows in members)
+            highest = max(offset + int(posts.max()) for offset, (_, posts, _, _) in zip(offsets, columns, strict=True))
+            self.posts: NDArray[Any] = np.empty(self.size, dtype=np.uint16 if highest < 1 << 16 else np.int32)
+            self.weights: NDArray[Any] = np.empty(self.size, dtype=np.asarray(columns[0][2]).dtype)
+            self.ends = np.zeros(self.sources * self.width, dtype=np.uint32)
+            loops = [self.loops(own) for own in columns]
+            pieces = [self.sources * t // threads for t in range(threads + 1)]
 
             def each_piece(work: Callable[[int, int], None]) -> None:
                 list(pool.map(work, pieces[:-1], pieces[1:]))
 
-            each_piece(lambda first, last: self._count(columns, first, last))
-            self.loops(columns[0])["begin_by_delay"](self.width, self.ends)
-            each_piece(lambda first, last: self._place(columns, offsets, first, last))
+            def count(first: int, last: int) -> None:
+                for own, (starts, _, _, delays) in zip(loops, columns, strict=True):
+                    own["count_by_delay"](starts, delays, first, last, self.shortest, self.width, self.ends)
+
+            def place_posts(first: int, last: int) -> None:
+                for own, offset, (starts, posts, _, delays) in zip(loops, offsets, columns, strict=True):
+                    own["place_posts"](
+                        starts, posts, delays, first, last, offset, self.shortest, self.width, begins, self.posts
+                    )
+
+            def place_weights(first: int, last: int) -> None:
+                for own, (starts, weights, delays) in zip(loops, without_posts, strict=True):
+                    own["place_weights"](
+                        starts, weights, delays, first, last, self.shortest, self.width, self.ends, self.weights
+                    )
+
+            each_piece(count)
+            loops[0]["begin_by_delay"](self.width, self.ends)
+            begins = self.ends.copy()
+            each_piece(place_posts)
             self.members = list(pool.map(self._member, members, columns, offsets, moved))
-        for rows, member in zip(members, self.members, strict=True):
-            rows.hand_over(member)
+            for rows, member in zip(members, self.members, strict=True):
+                rows.hand_over(member)
+            # Weights take most of the memory, so that posts should be gone before there are weights twice.
+            without_posts = [(starts, weights, delays) for starts, _, weights, delays in columns]
+            columns.clear()
+            _give_back_memory()
+            each_piece(place_weights)
 
     def loops(self, columns: Columns) -> Library:
         """The loops for tables of these types."""
         return _loops(columns, self.posts.dtype)
 
-    def _count(self, columns: Iterable[Columns], first: int, last: int) -> None:
-        for own in columns:
-            self.loops(own)["count_by_delay"](own[0], own[3], first, last, self.shortest, self.width, self.ends)
-
-    def _place(self, columns: Iterable[Columns], offsets: Iterable[int], first: int, last: int) -> None:
-        for own, offset in zip(columns, offsets, strict=True):
-            self.loops(own)["place_by_delay"](
-                *own, first, last, offset, self.shortest, self.width, self.ends, self.posts, self.weights
-            )
-
-    def _member(self, rows: Rows, columns: Columns, offset: int, moved: int) -> Member:
+    def _member(self, rows: Rows, columns: Columns, offset: int, moved: IntArray) -> Member:
         starts, posts, _, delays = columns
         first, last = int(posts.min()), int(posts.max()) + 1
-        sorted_places, places = np.empty(moved, dtype=np.int64), np.empty(moved, dtype=np.int64)
-        self.loops(columns)["list_moved"](starts, posts, delays, sorted_places, places)
-        # There are as many as pairs of cells with several connections, so they should be small.
-        narrow = np.uint32 if rows.size < 1 << 32 else np.int64
+        swapped, sorted_places, places = (np.empty(moved[k], dtype=np.uint32) for k in (0, 1, 1))
+        self.loops(columns)["list_moved"](starts, posts, delays, swapped, sorted_places, places)
         return Member(
-            self, offset, first, last, rows.size, posts.dtype, np.asarray(delays).dtype,
-            sorted_places.astype(narrow), places.astype(narrow),
-        )  # fmt: skip
+            self, offset, first, last, rows.size, posts.dtype, np.asarray(delays).dtype, swapped, sorted_places, places
+        )
 
 
 def _give_back_memory() -> None:
@@ -109,13 +119,13 @@ def _loops(columns: Columns, places: np.dtype[Any]) -> Library:
     return load(bundling(*(np.asarray(column).dtype.str[1:] for column in columns[1:]), places.str[1:]))
 
 
-def _moved_connections(columns: Columns) -> int:
-    """How many connections have to be told by their place, as others join the same two cells."""
-    count = _loops(columns, np.dtype(np.uint16))["count_moved"]
-    number = int(count(columns[0], columns[1], columns[3]))
-    if number < 0:
+def _moved_connections(columns: Columns) -> IntArray:
+    """Of how many connections the place has to be kept, since others join the same two cells: see `count_moved`."""
+    starts, posts, _, delays = columns
+    numbers = np.zeros(2, dtype=np.int64)
+    if not _loops(columns, np.dtype(np.uint16))["count_moved"](starts, posts, delays, numbers):
         raise NotInOrder
-    return number
+    return numbers
 
 
 @dataclass
@@ -131,9 +141,11 @@ class Member:
     size: int
     post_type: np.dtype[Any]
     delay_type: np.dtype[Any]
-    sorted_places: NDArray[Any]
-    """Of connections that join the same two cells, and are not by delay: their places if they were ..."""
-    places: NDArray[Any]
+    swapped: NDArray[np.uint32]
+    """Of two connections that join the same two cells, and are not by delay, the place of the first."""
+    sorted_places: NDArray[np.uint32]
+    """Of more than two such connections, the places that they would have by delay ..."""
+    places: NDArray[np.uint32]
     """... and those that they have."""
 
     def columns(self) -> Columns:
@@ -154,6 +166,9 @@ class Member:
         )  # fmt: skip
         posts += self.post_type.type(self.first)
         for column in (weights, delays):
+            first_of_two = column[self.swapped]
+            column[self.swapped] = column[self.swapped + 1]
+            column[self.swapped + 1] = first_of_two
             column[self.places] = column[self.sorted_places]
         return columns
 
@@ -288,9 +303,12 @@ def flight_capacity(cells: int, longest: int, interval: int) -> int:
     return 2 * cells * (longest + 2 * interval + 1)
 
 
-def make_bundles(made: Plan, threads: int) -> bool:
-    """Have the bundles of a plan, those that there are already or new ones; False if that cannot be."""
-    for source, routes in made.tables.items():
+def make_bundles(plans: Iterable[Plan], threads: int) -> bool:
+    """Have the bundles of all plans, those that there are already or new ones; False if that cannot be."""
+    tables = [(made, source, routes) for made in plans for source, routes in made.tables.items()]
+    # A bundle takes less memory than its tables, but both are there for a moment: the largest one comes last.
+    tables.sort(key=lambda table: sum(route.stored.size for route in table[2]))
+    for made, source, routes in tables:
         members = [route.stored for route in routes]
         offsets = [made.offset(route) for route in routes]
         keepers = [rows.keeper for rows in members]

@@ -35,17 +35,24 @@ def begin_by_delay(width, ends):
 
 
 @njit
-def place_by_delay(starts, posts, weights, delays, first, last, offset, shortest, width, ends, targets, values):
-    """Put the connections of some source cells where `begin_by_delay` says, which then is where they end.
-
-    `offset` is added to the target cells.
-    """
+def place_posts(starts, posts, delays, first, last, offset, shortest, width, ends, targets):
+    """Put the target cells, plus `offset`, of some source cells where `begin_by_delay` says, which is moved on."""
     for row in range(first, last):
         for k in range(starts[row], starts[row + 1]):
             at = row * width + np.int64(delays[k]) - shortest + 1
             place = np.int64(ends[at])
             ends[at] = place + 1
             targets[place] = np.int64(posts[k]) + offset
+
+
+@njit
+def place_weights(starts, weights, delays, first, last, shortest, width, ends, values):
+    """The same for weights. What says where connections begin, says where they end after all of them."""
+    for row in range(first, last):
+        for k in range(starts[row], starts[row + 1]):
+            at = row * width + np.int64(delays[k]) - shortest + 1
+            place = np.int64(ends[at])
+            ends[at] = place + 1
             values[place] = weights[k]
 
 
@@ -67,38 +74,47 @@ def _is_by_delay(delays, k, after):
 
 
 @njit
-def count_moved(starts, posts, delays):
-    """How many connections are of pairs of cells whose connections are not by delay; -1: rows are not by target."""
-    moved = 0
+def count_moved(starts, posts, delays, numbers):
+    """Pairs of cells with two connections that are not by delay, and connections of such pairs with more; 1: done.
+
+    0: rows are not by target.
+    """
     for row in range(starts.shape[0] - 1):
         k, end = starts[row], starts[row + 1]
         while k < end:
             after = _after_pair(posts, k, end)
             if after < end and posts[after] < posts[k]:
-                return -1
+                return 0
             if not _is_by_delay(delays, k, after):
-                moved += after - k
+                if after - k == 2:
+                    numbers[0] += 1
+                else:
+                    numbers[1] += after - k
             k = after
-    return moved
+    return 1
 
 
 @njit
-def list_moved(starts, posts, delays, sorted_places, places):
-    """The connections that `count_moved` counts: their places if those of a pair are by delay, and those they have."""
-    count = 0
+def list_moved(starts, posts, delays, swapped, sorted_places, places):
+    """Where the pairs begin that `count_moved` counts; of its connections, where they would be by delay, and are."""
+    pairs = count = 0
     for row in range(starts.shape[0] - 1):
         k, end = starts[row], starts[row + 1]
         while k < end:
             after = _after_pair(posts, k, end)
             if not _is_by_delay(delays, k, after):
-                for m in range(k, after):
-                    place = k
-                    for other in range(k, after):
-                        if delays[other] < delays[m] or (delays[other] == delays[m] and other < m):
-                            place += 1
-                    sorted_places[count] = place
-                    places[count] = m
-                    count += 1
+                if after - k == 2:
+                    swapped[pairs] = k
+                    pairs += 1
+                else:
+                    for m in range(k, after):
+                        place = k
+                        for other in range(k, after):
+                            if delays[other] < delays[m] or (delays[other] == delays[m] and other < m):
+                                place += 1
+                        sorted_places[count] = place
+                        places[count] = m
+                        count += 1
             k = after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 
@@ -112,13 +113,13 @@ def restoring(posts: str, weights: str, delays: str) -> Unit:
 def bundling(posts: str, weights: str, delays: str, targets: str) -> Unit:
     """Loops that put tables with columns of these types into bundles, and take them out again."""
     rows = f"i8* {posts}* {weights}* {delays}*"
-    bundle = f"i8 i8 u4* {targets}* {weights}*"
     signatures = {
         "count_by_delay": f"i8* {delays}* i8 i8 i8 i8 u4*",
         "begin_by_delay": "i8 u4* -> i8",
-        "place_by_delay": f"{rows} i8 i8 i8 {bundle}",
-        "count_moved": f"i8* {posts}* {delays}* -> i8",
-        "list_moved": f"i8* {posts}* {delays}* i8* i8*",
+        "place_posts": f"i8* {posts}* {delays}* i8 i8 i8 i8 i8 u4* {targets}*",
+        "place_weights": f"i8* {weights}* {delays}* i8 i8 i8 i8 u4* {weights}*",
+        "count_moved": f"i8* {posts}* {delays}* i8* -> i8",
+        "list_moved": f"i8* {posts}* {delays}* u4* u4* u4*",
         "count_in_bundle": f"i8 u4* {targets}* i8 i8 i8* i8*",
         "take_from_bundle": f"i8 i8 u4* {targets}* {weights}* i8 i8 i8* i8* i4* {weights}* {delays}* {rows}",
     }
@@ -160,10 +161,17 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
 
 
 def tables() -> list[Unit]:
-    """The loops over tables of connections, and those that draw them."""
-    kinds = [(posts, weights, delays) for posts in ("u2", "i4") for weights in ("f8", "f4") for delays in ("u1", "i4")]
-    loops = [connectors.unit(name) for name in connectors.LOOPS]
-    return [STREAMS, *loops, *(splitting(p) for p in ("u2", "i4")), *(sorting(*kind) for kind in kinds)]
+    """The loops over tables of connections, and those that draw them, but for bundles with delays of over 255 steps."""
+    posts, weights, delays = ("u2", "i4"), ("f8", "f4"), ("u1", "i4")
+    from_bundles = [delivery.Bundled(np.dtype(p).name, np.dtype(w).name) for p, w in product(posts, weights)]
+    return [
+        STREAMS,
+        *(connectors.unit(name) for name in connectors.LOOPS),
+        *(splitting(p) for p in posts),
+        *(sorting(*kind) for kind in product(posts, weights, delays)),
+        *(bundling(p, w, "u1", targets) for p, w, targets in product(posts, weights, posts)),
+        *(route(kind) for kind in from_bundles),
+    ]
 
 
 _requested: set[tuple[str, bool]] = set()

@@ -270,7 +270,7 @@ class NumbaEngine:
             plans = [(number, made) for number, made in found if made is not None]
         planned = {id(route.rows) for _, made in plans for route in made.routes}
         strays = [r for r in world.routes if r.rows is not None and r.rows.keeper and id(r.rows) not in planned]
-        if not strays and all(make_bundles(made, self.threads) for _, made in plans):
+        if not strays and make_bundles([made for _, made in plans], self.threads):
             return plans
         dissolve(world)
         self._may_bundle = False
