@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pyNN.compilation import Library, load
 from pyNN.reference.compiled import bundling
-from pyNN.reference.world import CellGroup, Columns, Route, Rows, SourceGroup, World
+from pyNN.reference.world import CellGroup, Columns, Route, Rows, SourceGroup, World, slots_of
 from pyNN.specs import IntArray
 
 WORTH_BUNDLING = 1 << 22
@@ -208,7 +208,7 @@ Slices = Callable[[CellGroup], list[tuple[int, int]]]
 """The cells of each slice of a group: first, one after the last."""
 
 
-def plan(world: World, number: int, slices: Slices, interval: int) -> Plan | None:
+def plan(world: World, number: int, slices: Slices) -> Plan | None:
     """Which input of the cells of a slice should come from bundles; None if that does not pay.
 
     All input of a group comes from bundles, or none does: otherwise weights would be added up in another order.
@@ -224,7 +224,7 @@ def plan(world: World, number: int, slices: Slices, interval: int) -> Plan | Non
         if isinstance(route.source, CellGroup):
             tables.setdefault(id(route.source), []).append(route)
     order = _order(targets)
-    if order is None or not _pays(targets, tables, slices, number, interval):
+    if order is None or not _pays(targets, tables, slices, number):
         return None
     places: dict[int, tuple[CellGroup, int, int, int]] = {}
     stride = 0
@@ -275,14 +275,13 @@ def _order(targets: list[list[Route]]) -> list[Any] | None:
         return None
 
 
-def _pays(
-    targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int, interval: int
-) -> bool:
+def _pays(targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int) -> bool:
     size = 0
     for own in targets:
         group = own[0].target
         first, last = slices(group)[number]
-        size += (last - first) * len(group.analysis.receptors) * len(group.ring) * 8
+        slots = slots_of(max(route.largest_delay for route in own))
+        size += (last - first) * len(group.analysis.receptors) * slots * 8
     if not tables or size < WORTH_BUNDLING:
         return False
     connections = [sum(route.stored.size for route in own) for own in tables.values()]
@@ -290,7 +289,7 @@ def _pays(
     for own in tables.values():
         longest = max(route.largest_delay for route in own)
         entries += own[0].source.size * (longest - min(route.smallest_delay for route in own) + 2)
-        spikes = max(spikes, flight_capacity(own[0].source.size, longest, interval))
+        spikes = max(spikes, flight_capacity(own[0].source.size, longest, longest))
     return (
         sum(connections) >= CONNECTIONS_A_DELAY * entries
         and max(connections) < _LARGEST_BUNDLE

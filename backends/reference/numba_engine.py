@@ -234,8 +234,7 @@ class NumbaEngine:
         groups: list[Group] = [*world.cells, *world.sources]
         self._keep_times()
         self._interval = world.common_interval or self.longest_interval(world)
-        self._alive = []
-        self._plans = self._bundle(world)
+        self.bundle(world)
         self._rows = {id(group): row for row, group in enumerate(groups)}
         self._records = np.zeros((len(groups), layout.GROUP_FIELDS), dtype=np.int64)
         for group in world.cells:
@@ -258,7 +257,7 @@ class NumbaEngine:
         control[[layout.ARRIVED, layout.SETTLED]] = world.current_step
         self._records[:, [layout.FLIGHT_BEGIN, layout.FLIGHT_END]] = 0
 
-    def _bundle(self, world: World) -> list[tuple[int, Plan]]:
+    def bundle(self, world: World) -> None:
         """Have tables in bundles where that pays, and in no others.
 
         To make bundles takes as long as to make the tables. So a script that changes connections has that once; then
@@ -266,15 +265,17 @@ class NumbaEngine:
         """
         plans: list[tuple[int, Plan]] = []
         if self._may_bundle:
-            found = [(t, plan(world, t, self.slices, self._interval)) for t in range(self.threads)]
+            found = [(t, plan(world, t, self.slices)) for t in range(self.threads)]
             plans = [(number, made) for number, made in found if made is not None]
+        # What the records of the last run refer to is no longer needed.
+        self._alive = []
         planned = {id(route.rows) for _, made in plans for route in made.routes}
         strays = [r for r in world.routes if r.rows is not None and r.rows.keeper and id(r.rows) not in planned]
         if not strays and make_bundles([made for _, made in plans], self.threads):
-            return plans
+            self._plans = plans
+            return
         dissolve(world)
-        self._may_bundle = False
-        return []
+        self._plans, self._may_bundle = [], False
 
     def _describe_bundles(self, world: World) -> None:
         """Records of bundles, and where cells find input from them, in the records of slices."""

@@ -68,6 +68,9 @@ class NumpyEngine:
     def settle(self, world: World) -> None:
         """All input is in the rings."""
 
+    def bundle(self, world: World) -> None:
+        """Rows are read as they are."""
+
     def run(self, world: World, until_step: int) -> None:
         self._wrong = {}
         self._deliver_sources(world, world.current_step)

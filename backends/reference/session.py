@@ -35,6 +35,7 @@ from pyNN.reference.world import (
     SpikeRecording,
     StateRecording,
     World,
+    slots_of,
 )
 from pyNN.specs import (
     CurrentSpec,
@@ -226,6 +227,7 @@ class ReferenceSession:
         if self._failed:
             # Nothing that comes after is worth anything; reset() begins anew.
             self._give_up(self._failure, "report of a state that was not finite")
+        self._bundle()
         with self._times.measure("run", "prepare"):
             self._refresh()
         world = self._world
@@ -311,6 +313,13 @@ class ReferenceSession:
 
         return np.ascontiguousarray(signal(spec, self._settings, first, steps), dtype=float)
 
+    def _bundle(self) -> None:
+        """Put new connections into the order in which they are read, which is a part of building them."""
+        if self._stale:
+            with self._times.measure("build", "bundle connections"):
+                self._engine.settle(self._world)
+                self._engine.bundle(self._world)
+
     def _refresh(self) -> None:
         """Bring coefficients, routes and rings up to date."""
         world = self._world
@@ -338,7 +347,7 @@ class ReferenceSession:
         for group in world.cells:
             delays = [route.largest_delay for route in world.routes if route.target is group]
             largest = max([1, *delays, *(synapses.largest_delay(group) for synapses in world.ruled)])
-            group.make_room(1 << max(largest - 1, 0).bit_length(), world.current_step)
+            group.make_room(slots_of(largest), world.current_step)
         self._engine.refresh(world)
         self._stale = False
 

@@ -134,7 +134,7 @@ class CellGroup:
         self._derive()
 
     def make_room(self, slots: int, current_step: int) -> bool:
-        """Make the ring hold input up to `slots` steps ahead (a power of two); whether it had to grow."""
+        """Make the ring hold input up to `slots` steps ahead, see `slots_of`; whether it had to grow."""
         old = len(self.ring)
         if slots <= old:
             return False
@@ -146,6 +146,11 @@ class CellGroup:
 
     def _unknown(self, name: str) -> NonExistentParameterError:
         return NonExistentParameterError(name, self.spec.model.name, [*self.parameters, *self.analysis.states])
+
+
+def slots_of(steps: int) -> int:
+    """How many slots there must be for input up to so many steps ahead: a power of two."""
+    return 1 << max(steps - 1, 0).bit_length()
 
 
 def tabulated(table: TimedArray) -> TimedArray:
@@ -618,6 +623,9 @@ class Engine(Protocol):
 
     def prepare(self, group: CellGroup) -> None:
         """Do what takes long for a group of a new cell type: compile it."""
+
+    def bundle(self, world: World) -> None:
+        """Have connections in the order in which they are read, where that pays; nothing else changes."""
 
     def refresh(self, world: World) -> None:
         """Take over that groups, routes, coefficients, currents or recordings changed."""

@@ -108,7 +108,7 @@ def test_bytes_of_a_connection(threads: int) -> None:
         _, projection = network(threads, weights=kind)
         sim.run(0.1)
         routes = projection._spec.table.keeper._routes
-        columns = [getattr(route, name) for route in routes for name in ("posts", "weights", "delays")]
+        columns = [column for route in routes for column in route.stored.columns()[1:]]
         assert sum(column.nbytes for column in columns) == size * len(projection)
 
 
