@@ -42,6 +42,7 @@ class Bundle:
 
     def __init__(self, members: Sequence[Rows], offsets: Sequence[int], threads: int) -> None:
         """Take over the columns of the members; `offsets` are added to the numbers of target cells."""
+        self.offsets = list(offsets)
         columns = [rows.columns() for rows in members]
         with ThreadPoolExecutor(threads) as pool:
             moved = list(pool.map(_moved_connections, columns))
@@ -80,8 +81,8 @@ class Bundle:
             loops[0]["begin_by_delay"](self.width, self.ends)
             begins = self.ends.copy()
             each_piece(place_posts)
-            self.members = list(pool.map(self._member, members, columns, offsets, moved))
-            for rows, member in zip(members, self.members, strict=True):
+            found = pool.map(self._member, range(len(members)), columns, offsets, moved)
+            for rows, member in zip(members, list(found), strict=True):
                 rows.hand_over(member)
             # Weights take most of the memory, so that posts should be gone before there are weights twice.
             without_posts = [(starts, weights, delays) for starts, _, weights, delays in columns]
@@ -93,14 +94,15 @@ class Bundle:
         """The loops for tables of these types."""
         return _loops(columns, self.posts.dtype)
 
-    def _member(self, rows: Rows, columns: Columns, offset: int, moved: IntArray) -> Member:
+    def _member(self, number: int, columns: Columns, offset: int, moved: IntArray) -> Member:
         starts, posts, _, delays = columns
         first, last = int(posts.min()), int(posts.max()) + 1
         swapped, sorted_places, places = (np.empty(moved[k], dtype=np.uint32) for k in (0, 1, 1))
         self.loops(columns)["list_moved"](starts, posts, delays, swapped, sorted_places, places)
         return Member(
-            self, offset, first, last, rows.size, posts.dtype, np.asarray(delays).dtype, swapped, sorted_places, places
-        )
+            self, number, offset, first, last, len(posts), posts.dtype, np.asarray(delays).dtype,
+            swapped, sorted_places, places,
+        )  # fmt: skip
 
 
 def _give_back_memory() -> None:
@@ -133,6 +135,8 @@ class Member:
     """A table that is in a bundle."""
 
     bundle: Bundle
+    number: int
+    """Which of the bundle's tables it is."""
     offset: int
     first: int
     """The first target cell."""
@@ -310,32 +314,39 @@ def make_bundles(plans: Iterable[Plan], threads: int) -> bool:
     for made, source, routes in tables:
         members = [route.stored for route in routes]
         offsets = [made.offset(route) for route in routes]
-        keepers = [rows.keeper for rows in members]
-        if all(keeper is None for keeper in keepers):
+        if all(rows.keeper is None for rows in members):
             try:
                 made.bundles[source] = Bundle(members, offsets, threads)
             except NotInOrder:
                 return False
             _give_back_memory()
             continue
-        first = keepers[0]
-        if (
-            not isinstance(first, Member)
-            or len(first.bundle.members) != len(keepers)
-            or any(keeper is not member for keeper, member in zip(keepers, first.bundle.members, strict=True))
-            or [member.offset for member in first.bundle.members] != offsets
-        ):
+        bundle = _bundle_of(members)
+        if bundle is None or bundle.offsets != offsets:
             return False
-        made.bundles[source] = first.bundle
+        made.bundles[source] = bundle
     return True
 
 
-def dissolve(world: World) -> bool:
-    """Give all tables that are in bundles their columns back; whether there were any."""
-    bundled = [route.rows for route in world.routes if route.rows is not None and route.rows.keeper is not None]
-    for rows in bundled:
-        rows.take_back()
-    return bool(bundled)
+def _bundle_of(tables: list[Rows]) -> Bundle | None:
+    """The bundle that consists of these tables in this order."""
+    keepers = [rows.keeper for rows in tables if isinstance(rows.keeper, Member)]
+    if not keepers or [keeper.number for keeper in keepers] != list(range(len(tables))):
+        return None
+    bundle = keepers[0].bundle
+    return bundle if all(keeper.bundle is bundle for keeper in keepers) else None
+
+
+def dissolve(world: World) -> None:
+    """Give all tables that are in bundles their columns back, bundle by bundle, so that the memory of one is enough."""
+    bundled: dict[int, list[Rows]] = {}
+    for route in world.routes:
+        if route.rows is not None and isinstance(route.rows.keeper, Member):
+            bundled.setdefault(id(route.rows.keeper.bundle), []).append(route.rows)
+    for tables in bundled.values():
+        for rows in tables:
+            rows.take_back()
+        _give_back_memory()
 
 
 def no_input(made: Plan, interval: int) -> NDArray[np.float64]:

@@ -274,8 +274,10 @@ class NumbaEngine:
         if not strays and make_bundles([made for _, made in plans], self.threads):
             self._plans = plans
             return
-        dissolve(world)
+        # Nothing else should refer to bundles that are to go.
+        plans.clear()
         self._plans, self._may_bundle = [], False
+        dissolve(world)
 
     def _describe_bundles(self, world: World) -> None:
         """Records of bundles, and where cells find input from them, in the records of slices."""

@@ -277,6 +277,38 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
             free = number(segment + free)
 
 
+def attribute(owner: Any, name: str, default: Any = None) -> Any:
+    """An attribute of an HDF5 object, which must be a number, a truth value or text.
+
+    HDF5 (2.0) crashes where damage has made something else of a text.
+    """
+    if name not in owner.attrs:
+        return default
+    _check_attribute(owner, name)
+    return owner.attrs[name]
+
+
+def check_attributes(file: Any) -> None:
+    """FileFormatError unless all attributes of an HDF5 file are such as `attribute` reads."""
+
+    def check(_: str, item: Any) -> None:
+        for name in item.attrs:
+            _check_attribute(item, name)
+
+    check("/", file)
+    file.visititems(check)
+
+
+def _check_attribute(owner: Any, name: str) -> None:
+    from h5py import h5a, h5t
+
+    kind = h5a.open(owner.id, name.encode()).get_type()
+    if not isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID, h5t.TypeEnumID, h5t.TypeStringID)):
+        raise FileFormatError(
+            f"'{owner.file.filename}': the attribute '{name}' of '{owner.name}' is neither a number nor text."
+        )
+
+
 class HDF5ArrayFile(BaseFile):
     """An HDF5 file with the array "data", whose attributes are the metadata."""
 
@@ -309,7 +341,7 @@ class HDF5ArrayFile(BaseFile):
 
     def get_metadata(self) -> dict[str, Any]:
         with self._opened() as array:
-            attributes = dict(array.attrs)
+            attributes = {name: attribute(array, name) for name in array.attrs}
         return {
             name: from_literal(value) if isinstance(value, str) else getattr(value, "tolist", lambda v=value: v)()
             for name, value in attributes.items()
