@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import os
 import random
 import signal
@@ -25,7 +26,7 @@ FORBIDDEN = (
     "socket.connect", "ctypes.dlopen", "shutil.rmtree", "os.remove", "webbrowser.open",
 )  # fmt: skip
 MAKERS = tuple(os.path.join("site-packages", name, "") for name in ("jinja2", "sympy"))
-OWN_MODULES = os.path.join(os.path.dirname(pyNN.__file__), "")
+HARMLESS = tuple(os.path.dirname(package.__file__) for package in (pyNN, encodings))
 OWN_FILES = (".undo", ".before", ".part")
 SECONDS = 20
 """Far above what any of these small inputs needs (milliseconds), also on a loaded machine."""
@@ -47,8 +48,9 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "exec" and not is_made_here:
         files = sys._getframe(1).f_code.co_filename, arguments[0].co_filename
         is_made_here = any(package in file for package in MAKERS for file in files)
-        # Our own modules may be imported late, too.
-        is_made_here |= arguments[0].co_name == "<module>" and files[1].startswith(OWN_MODULES)
+        # Our own modules, and those that decode text, may be imported late, too.
+        is_module = arguments[0].co_name == "<module>"
+        is_made_here |= is_module and os.path.dirname(files[1]).startswith(HARMLESS)
     # Recordings that stream remove what they have put beside themselves.
     is_made_here |= event == "os.remove" and str(arguments[0]).endswith(OWN_FILES)
     # Kernels that an earlier test has asked for are compiled in threads of their own.

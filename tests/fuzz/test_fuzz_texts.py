@@ -21,9 +21,6 @@ from pyNN.errors import FileFormatError
 from pyNN.sweep import parse_parameter, parse_seeds, points
 from pyNN.units import factor, quantity
 
-# The name of a file in a damaged archive may be in this code, which is imported when it is needed.
-"".encode("cp437")
-
 Copies = Callable[..., Iterator[bytes]]
 Reading = Callable[[Callable[[], Any]], Any]
 Watched = Callable[[], Any]
