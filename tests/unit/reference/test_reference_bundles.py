@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -298,10 +299,14 @@ def test_only_large_networks_have_bundles() -> None:
 def test_time_is_shared_out_among_the_projections(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, bundled=True)
     _, projections = network(profile=True)
+    began = time.perf_counter()
     sim.run(50.0)
+    spent = time.perf_counter() - began
     assert plans()
     path = ("run", "cells and synapses", "deliver")
     profile = sim.profile()
+    assert 0.0 < profile["build", "bundle connections"].seconds
+    assert profile.run < spent - profile["build", "bundle connections"].seconds
     own = [profile[(*path, projection.label)].seconds for projection in projections]
     # The rest is that of the noise.
     assert min(own) > 0.0 and sum(own) < profile[path].seconds
