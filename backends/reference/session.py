@@ -321,7 +321,7 @@ class ReferenceSession:
         with self._times.measure("build", "bundle connections"):
             self._engine.settle(self._world)
             self._engine.bundle(self._world)
-        # It waits for the first step, as connections may be changed until then; but the run does not take longer for it.
+        # It waits for the first step, as connections may be changed until then, but is none of the run's time.
         self._times.add(("run",), began - time.perf_counter())
 
     def _refresh(self) -> None:
