@@ -350,6 +350,6 @@ def dissolve(world: World) -> None:
 
 
 def no_input(made: Plan, interval: int) -> NDArray[np.float64]:
-    """Room for the input of the cells of a slice, by slot. What arrives in an interval has been read before the next."""
+    """Room for the input of the cells of a slice, by slot: what arrives in an interval is read before the next."""
     return np.zeros((slots_of(interval), made.receptors, made.stride))
 
