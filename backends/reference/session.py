@@ -318,11 +318,14 @@ class ReferenceSession:
         if not self._stale:
             return
         began = time.perf_counter()
-        with self._times.measure("build", "bundle connections"):
+        # While columns change hands nobody has them whole.
+        with self._times.measure("build", "bundle connections"), _interrupts_deferred() as interrupted:
             self._engine.settle(self._world)
             self._engine.bundle(self._world)
         # It waits for the first step, as connections may be changed until then, but is none of the run's time.
         self._times.add(("run",), began - time.perf_counter())
+        if interrupted:
+            interrupted[0]()
 
     def _refresh(self) -> None:
         """Bring coefficients, routes and rings up to date."""

@@ -521,6 +521,7 @@ def restore(session: ReferenceSession, tree: Mapping[str, Any]) -> None:
                 _restore_compiled(synapses, own, _queues(session), places[number])
         session._stale = True
     # Synapses are read as they are when the engine knows where everything is.
+    session._bundle()
     session._refresh()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -221,6 +222,20 @@ def test_a_checkpoint_has_what_is_on_its_way(
     sim.run(11.7)
     assert bool(plans()) == after
     assert_same(observed(cells), expected)
+
+
+def test_an_interrupt_while_bundles_are_made_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, bundled=False)
+    expected, _ = run()
+    use(monkeypatch, bundled=True)
+    cells, projections = network()
+    monkeypatch.setattr(bundles, "_give_back_memory", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        sim.run(30.0)
+    assert sim.get_current_time() == 0.0
+    monkeypatch.undo()
+    sim.run(30.0)
+    assert_same([*observed(cells), *rows(projections)], expected)
 
 
 def _other_source(cells: list[Any]) -> None:
