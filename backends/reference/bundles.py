@@ -46,13 +46,18 @@ class Bundle:
         columns = [rows.columns() for rows in members]
         with ThreadPoolExecutor(threads) as pool:
             moved = list(pool.map(_moved_connections, columns))
-            limits = [rows.delay_limits for rows in members]
-            self.shortest, self.longest = min(low for low, _ in limits), max(high for _, high in limits)
+            delays = [rows.delay_limits for rows in members]
+            self.shortest, self.longest = min(low for low, _ in delays), max(high for _, high in delays)
             self.width = self.longest - self.shortest + 2
             self.sources = len(columns[0][0]) - 1
             self.size = sum(rows.size for rows in members)
-            highest = max(offset + int(posts.max()) for offset, (_, posts, _, _) in zip(offsets, columns, strict=True))
-            self.posts: NDArray[Any] = np.empty(self.size, dtype=np.uint16 if highest < 1 << 16 else np.int32)
+            targets = list(pool.map(lambda own: (int(own[1].min()), int(own[1].max())), columns))
+            places = [(offset + low, offset + high) for offset, (low, high) in zip(offsets, targets, strict=True)]
+            self.base, highest = min(low for low, _ in places), max(high for _, high in places)
+            """The first place in a slot that there is a connection to: `posts` are counted from there."""
+            offsets = [offset - self.base for offset in offsets]
+            wide = highest - self.base >= 1 << 16
+            self.posts: NDArray[Any] = np.empty(self.size, dtype=np.int32 if wide else np.uint16)
             self.weights: NDArray[Any] = np.empty(self.size, dtype=np.asarray(columns[0][2]).dtype)
             self.ends = np.zeros(self.sources * self.width, dtype=np.uint32)
             loops = [self.loops(own) for own in columns]
@@ -81,7 +86,7 @@ class Bundle:
             loops[0]["begin_by_delay"](self.width, self.ends)
             begins = self.ends.copy()
             each_piece(place_posts)
-            found = pool.map(self._member, range(len(members)), columns, offsets, moved)
+            found = pool.map(self._member, range(len(members)), columns, offsets, targets, moved)
             for rows, member in zip(members, list(found), strict=True):
                 rows.hand_over(member)
             # Weights take most of the memory, so that posts should be gone before there are weights twice.
@@ -94,9 +99,11 @@ class Bundle:
         """The loops for tables of these types."""
         return _loops(columns, self.posts.dtype)
 
-    def _member(self, number: int, columns: Columns, offset: int, moved: IntArray) -> Member:
+    def _member(
+        self, number: int, columns: Columns, offset: int, targets: tuple[int, int], moved: IntArray
+    ) -> Member:
         starts, posts, _, delays = columns
-        first, last = int(posts.min()), int(posts.max()) + 1
+        first, last = targets[0], targets[1] + 1
         swapped, sorted_places, places = (np.empty(moved[k], dtype=np.uint32) for k in (0, 1, 1))
         self.loops(columns)["list_moved"](starts, posts, delays, swapped, sorted_places, places)
         return Member(
@@ -138,6 +145,7 @@ class Member:
     number: int
     """Which of the bundle's tables it is."""
     offset: int
+    """What is added to the number of a target cell to have its place in the bundle."""
     first: int
     """The first target cell."""
     last: int

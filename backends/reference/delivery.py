@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SHARED = "shared"
+NEAR = 2
+"""How many spikes of a group ahead the pieces of rows in bundles are fetched ..."""
+FAR = 4
+"""... and where these pieces begin and end."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Kind:
     def source(self) -> str:
         """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
         if self.one_to_one:
-            return _HEADER + _ONE_TO_ONE
-        return _HEADER + self._unpacked() + (self._counts() if self.counted else self._spikes())
+            return _IMPORTS + _HEADER + _ONE_TO_ONE
+        return _IMPORTS + _HEADER + self._unpacked() + (self._counts() if self.counted else self._spikes())
 
     def _unpacked(self) -> str:
         lines = [
@@ -79,7 +83,8 @@ class Regenerated:
         """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
         times = " * number" if self.counted else ""
         each = _EACH_COUNT if self.counted else _EACH_SPIKE
-        return _REGENERATED_IMPORTS + _HEADER + _REGENERATED_OPEN + each + self._row(times) + "    return 0\n"
+        loop = _REGENERATED_OPEN + each + self._row(times) + "    return 0\n"
+        return _IMPORTS + _REGENERATED_IMPORTS + _HEADER + loop
 
     def _row(self, times: str) -> str:
         lines = ["weight = values[RULE_WEIGHT]", "delay = np.int64(values[RULE_DELAY])", *_HITS]
@@ -110,7 +115,7 @@ class Bundled:
 
     def source(self) -> str:
         """The text of a module with `deliver(bundle, first, last)`, without the constants of pyNN.reference.layout."""
-        return _BUNDLED.format(posts=self.posts, weights=self.weights)
+        return _IMPORTS + _BUNDLED.format(posts=self.posts, weights=self.weights, near=NEAR, far=FAR)
 
 
 def _transformed(kind: int, name: str) -> str:
@@ -145,12 +150,14 @@ _HITS = """for block in range(begin - begin % POSTS_A_BLOCK, end, POSTS_A_BLOCK)
         hits[number_of_hits] = hits[k]
         number_of_hits += np.int64(begin <= hits[k] < end and hits[k] != forbidden[cell])""".splitlines()
 
-_HEADER = """
+_IMPORTS = """
 import numpy as np
 from numba import carray, njit
 
-from pyNN.compilation.pointers import floats, integers, pointer
+from pyNN.compilation.pointers import fetch, floats, integers, pointer
+"""
 
+_HEADER = """
 
 @njit(error_model="numpy")
 def deliver(address, first, last):
@@ -162,33 +169,53 @@ def deliver(address, first, last):
     ring = floats(target[INPUT_ADDRESS], target[INPUT_SLOTS] * slot_size + target[SIZE])
 """
 
-# Spikes first to last - 1 of the source group: what arrives of them in some steps.
+# Spikes first to last - 1 of the source group: what arrives of them in some steps. What later spikes of the group need
+# is fetched ahead: where their pieces of a row begin and end, then the pieces. Each is somewhere else in memory, and
+# too short for a processor to guess how it goes on.
 _BUNDLED = """
-import numpy as np
-from numba import carray, njit
 
-from pyNN.compilation.pointers import floats, integers, pointer
+@njit
+def arrivals(bundle, step):
+    shortest, longest = bundle[BUNDLE_SHORTEST], bundle[BUNDLE_SHORTEST] + bundle[BUNDLE_WIDTH] - 2
+    return max(bundle[BUNDLE_FIRST], step + shortest), min(bundle[BUNDLE_LAST], step + longest)
+
+
+@njit
+def fetch_lines(address, size):
+    for place in range(address, address + size, 64):
+        fetch(place)
 
 
 @njit(error_model="numpy")
 def deliver(address, first, last):
     bundle = integers(address, BUNDLE_FIELDS)
-    steps = integers(bundle[BUNDLE_STEP_ADDRESS], last)
-    cells = integers(bundle[BUNDLE_CELL_ADDRESS], last)
+    in_flight = bundle[BUNDLE_IN_FLIGHT]
+    steps = integers(bundle[BUNDLE_STEP_ADDRESS], in_flight)
+    cells = integers(bundle[BUNDLE_CELL_ADDRESS], in_flight)
     connections = bundle[BUNDLE_CONNECTIONS]
     posts = carray(pointer(bundle[BUNDLE_POST_ADDRESS]), (connections,), np.{posts})
     weights = carray(pointer(bundle[BUNDLE_WEIGHT_ADDRESS]), (connections,), np.{weights})
     width, shortest = bundle[BUNDLE_WIDTH], bundle[BUNDLE_SHORTEST]
-    longest = shortest + width - 2
+    ends = carray(pointer(bundle[BUNDLE_END_ADDRESS]), (bundle[BUNDLE_SOURCES], width), np.uint32)
     mask, slot_size = bundle[BUNDLE_INPUT_SLOTS] - 1, bundle[BUNDLE_SLOT_STRIDE]
     for spike in range(first, last):
-        step, cell = steps[spike], cells[spike]
-        ends = carray(pointer(bundle[BUNDLE_END_ADDRESS] + 4 * width * cell), (width,), np.uint32)
-        begin, end = max(bundle[BUNDLE_FIRST], step + shortest), min(bundle[BUNDLE_LAST], step + longest)
+        if spike + {far} < in_flight:
+            step, cell = steps[spike + {far}], cells[spike + {far}]
+            begin, end = arrivals(bundle, step)
+            fetch(bundle[BUNDLE_END_ADDRESS] + 4 * (width * cell + begin - step - shortest))
+        if spike + {near} < in_flight:
+            step, row = steps[spike + {near}], ends[cells[spike + {near}]]
+            begin, end = arrivals(bundle, step)
+            if begin <= end:
+                low, high = np.int64(row[begin - step - shortest]), np.int64(row[end + 1 - step - shortest])
+                fetch_lines(bundle[BUNDLE_POST_ADDRESS] + posts.itemsize * low, posts.itemsize * (high - low))
+                fetch_lines(bundle[BUNDLE_WEIGHT_ADDRESS] + weights.itemsize * low, weights.itemsize * (high - low))
+        step, row = steps[spike], ends[cells[spike]]
+        begin, end = arrivals(bundle, step)
         for arrival in range(begin, end + 1):
             arrived = floats(bundle[BUNDLE_INPUT_ADDRESS] + 8 * slot_size * (arrival & mask), slot_size)
             delay = arrival - step - shortest
-            for k in range(np.uint64(ends[delay]), np.uint64(ends[delay + 1])):
+            for k in range(np.uint64(row[delay]), np.uint64(row[delay + 1])):
                 arrived[np.uint64(posts[k])] += np.float64(weights[k])
     return 0
 """

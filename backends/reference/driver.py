@@ -23,6 +23,7 @@ from pyNN.reference.layout import (
     BUNDLE_FIELDS,
     BUNDLE_FIRST,
     BUNDLE_GROUP,
+    BUNDLE_IN_FLIGHT,
     BUNDLE_KERNEL,
     BUNDLE_LAST,
     BUNDLE_PIECES,
@@ -369,6 +370,7 @@ def _bring(control, task, first, last, present):
                     bundles[b, BUNDLE_PIECES] += 1
             elif cursors[g] < ends[g]:
                 bundles[b, BUNDLE_FIRST], bundles[b, BUNDLE_LAST] = first, last
+                bundles[b, BUNDLE_IN_FLIGHT] = groups[g, FLIGHT_END]
                 call(bundles[b, BUNDLE_KERNEL], address, cursors[g], ends[g])
                 bundles[b, BUNDLE_PIECES] += ends[g] - cursors[g]
         for g in range(groups.shape[0]):

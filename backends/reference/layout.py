@@ -188,9 +188,9 @@ BUNDLE_SHORTEST = 4  # the smallest delay
 BUNDLE_WIDTH = 5  # one more than the number of delays
 BUNDLE_END_ADDRESS = 6  # uint32 (sources, BUNDLE_WIDTH): where the connections of a cell with each delay end, and begin
 BUNDLE_CONNECTIONS = 7
-BUNDLE_POST_ADDRESS = 8  # uint16 or int32: place of the target's number in a slot of the input
+BUNDLE_POST_ADDRESS = 8  # uint16 or int32: place of the target's number in a slot of the bundle's input
 BUNDLE_WEIGHT_ADDRESS = 9  # float64 or float32
-BUNDLE_INPUT_ADDRESS = 10  # float64 (BUNDLE_INPUT_SLOTS, BUNDLE_SLOT_STRIDE)
+BUNDLE_INPUT_ADDRESS = 10  # float64 (BUNDLE_INPUT_SLOTS, BUNDLE_SLOT_STRIDE), from the first place that there is on
 BUNDLE_INPUT_SLOTS = 11
 BUNDLE_SLOT_STRIDE = 12
 BUNDLE_STEP_ADDRESS = 13  # the spikes of the source group that are to be delivered
@@ -198,7 +198,9 @@ BUNDLE_CELL_ADDRESS = 14
 BUNDLE_FIRST = 15  # the steps whose input is wanted
 BUNDLE_LAST = 16
 BUNDLE_PIECES = 17  # how often a part of a spike's row has been delivered
-BUNDLE_FIELDS = 18
+BUNDLE_IN_FLIGHT = 18  # how many spikes of the source group there are from which some is to be delivered
+BUNDLE_SOURCES = 19
+BUNDLE_FIELDS = 20
 
 # A queue: the spikes of one source group that synapses with a rule still have to see.
 QUEUE_GROUP = 0  # row of the source group

@@ -304,6 +304,7 @@ class NumbaEngine:
             else:
                 self._describe_bundle(record, made, item, longest)
                 record[layout.BUNDLE_INPUT_ADDRESS : layout.BUNDLE_SLOT_STRIDE + 1] = inputs[number]
+                record[layout.BUNDLE_INPUT_ADDRESS] += 8 * made.bundles[item].base
 
     def _describe_counted(self, record: NDArray[np.int64], route: Route, number: int) -> None:
         """A route of a counted source to cells with input from bundles: it is done when its spikes arrive."""
@@ -330,7 +331,7 @@ class NumbaEngine:
         record[layout.BUNDLE_KERNEL] = _address(compiled.route(kind), "deliver")
         record[layout.BUNDLE_SHORTEST], record[layout.BUNDLE_WIDTH] = bundle.shortest, bundle.width
         record[layout.BUNDLE_END_ADDRESS] = self._address(bundle.ends)
-        record[layout.BUNDLE_CONNECTIONS] = bundle.size
+        record[layout.BUNDLE_SOURCES], record[layout.BUNDLE_CONNECTIONS] = bundle.sources, bundle.size
         record[layout.BUNDLE_POST_ADDRESS] = self._address(bundle.posts)
         record[layout.BUNDLE_WEIGHT_ADDRESS] = self._address(bundle.weights)
         record[layout.BUNDLE_STEP_ADDRESS] = group[layout.FLIGHT_STEP_ADDRESS]

@@ -81,6 +81,22 @@ def replace_atomically(typing, address, old, new):
 
 
 @intrinsic
+def fetch(typing, address):
+    """Have the line of memory at an address, which need not be a valid one, brought into the caches meanwhile."""
+
+    def generate(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        # To be read, into all caches, data.
+        builder.call(function, [place, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
 def bits(typing, number):
     """The bits of a float64 as an int64."""
 
