@@ -277,36 +277,33 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
             free = number(segment + free)
 
 
-def attribute(owner: Any, name: str, default: Any = None) -> Any:
-    """An attribute of an HDF5 object, which must be a number, a truth value or text.
+class Attributes(Mapping[str, Any]):
+    """The attributes of an HDF5 object, which must be numbers, truth values and texts: FileFormatError for others.
 
     HDF5 (2.0) crashes where damage has made something else of a text.
     """
-    if name not in owner.attrs:
-        return default
-    _check_attribute(owner, name)
-    return owner.attrs[name]
 
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
 
-def check_attributes(file: Any) -> None:
-    """FileFormatError unless all attributes of an HDF5 file are such as `attribute` reads."""
+    def __getitem__(self, name: str) -> Any:
+        from h5py import h5a, h5t
 
-    def check(_: str, item: Any) -> None:
-        for name in item.attrs:
-            _check_attribute(item, name)
+        owner = self._owner
+        if name not in owner.attrs:
+            raise KeyError(name)
+        kind = h5a.open(owner.id, name.encode()).get_type()
+        if not isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID, h5t.TypeEnumID, h5t.TypeStringID)):
+            raise FileFormatError(
+                f"'{owner.file.filename}': the attribute '{name}' of '{owner.name}' is neither a number nor text."
+            )
+        return owner.attrs[name]
 
-    check("/", file)
-    file.visititems(check)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owner.attrs)
 
-
-def _check_attribute(owner: Any, name: str) -> None:
-    from h5py import h5a, h5t
-
-    kind = h5a.open(owner.id, name.encode()).get_type()
-    if not isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID, h5t.TypeEnumID, h5t.TypeStringID)):
-        raise FileFormatError(
-            f"'{owner.file.filename}': the attribute '{name}' of '{owner.name}' is neither a number nor text."
-        )
+    def __len__(self) -> int:
+        return len(self._owner.attrs)
 
 
 class HDF5ArrayFile(BaseFile):
@@ -341,7 +338,7 @@ class HDF5ArrayFile(BaseFile):
 
     def get_metadata(self) -> dict[str, Any]:
         with self._opened() as array:
-            attributes = {name: attribute(array, name) for name in array.attrs}
+            attributes = dict(Attributes(array))
         return {
             name: from_literal(value) if isinstance(value, str) else getattr(value, "tolist", lambda v=value: v)()
             for name, value in attributes.items()

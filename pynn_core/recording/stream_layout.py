@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
-from pyNN.recording.files import check_heaps
+from pyNN.recording.files import Attributes, check_heaps
 
 Result = TypeVar("Result")
 EXTENSIONS = (".h5", ".hdf5")
@@ -106,17 +106,24 @@ def open_for_reading(path: Path) -> Any:
             if time.monotonic() > deadline or "signature" in str(error):
                 raise FileFormatError(f"'{path}' is not an HDF5 file that can be read: {error}.") from error
             time.sleep(0.01)
-    if source.attrs.get("format") != FORMAT:
+    try:
+        _check_format(source, path)
+    except BaseException:
         source.close()
+        raise
+    return source
+
+
+def _check_format(source: Any, path: Path) -> None:
+    attributes = Attributes(source)
+    if attributes.get("format") != FORMAT:
         raise FileFormatError(
             f"'{path}' is an HDF5 file, but not one that record(to_file=...) has streamed. "
             "What write_data() wrote is a NIX file; neo.io.NixIO reads it."
         )
-    version = int(source.attrs["version"])
+    version = int(attributes["version"])
     if version > VERSION:
-        source.close()
         raise FileFormatError(f"'{path}' has version {version} of the format, and this release reads up to {VERSION}.")
-    return source
 
 
 def open_for_appending(path: Path, cache_bytes: int) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pyNN.errors import FileFormatError, InvalidParameterValueError, nearest
 from pyNN.recording import stream_layout as layout
 from pyNN.recording.blocks import make_block
 from pyNN.recording.columns import SegmentData, Trace, Trains, merge_segments, time_of
-from pyNN.recording.files import from_literal, stored_values
+from pyNN.recording.files import Attributes, from_literal, stored_values
 from pyNN.specs import FloatArray, IntArray
 
 
@@ -45,7 +45,7 @@ def stored_column(path: Path, group: str, first: int, end: int) -> Spikes | Floa
 
 
 def _of_spikes(part: Any) -> bool:
-    return bool(part.attrs["variable"] == layout.SPIKES)
+    return bool(Attributes(part)["variable"] == layout.SPIKES)
 
 
 def _spikes(part: Any, first: int, end: int) -> Spikes:
@@ -201,14 +201,14 @@ def stored_populations(path: str | os.PathLike[str]) -> dict[str, list[StoredPop
     found: dict[str, list[StoredPopulation]] = {}
     for file in _paths(path):
         with layout.open_for_reading(file) as source:
-            dt = float(source.attrs["dt"])
+            dt = float(Attributes(source)["dt"])
             for name in sorted(source):
                 found.setdefault(name, []).append(_population(file, source[name], dt))
     return found
 
 
 def _annotations(group: Any) -> dict[str, Any]:
-    values = group["annotations"].attrs if "annotations" in group else {}
+    values = Attributes(group["annotations"]) if "annotations" in group else {}
     return {name: from_literal(text) for name, text in values.items()}
 
 
@@ -216,7 +216,7 @@ def _population(path: Path, group: Any, dt: float) -> StoredPopulation:
     names = sorted((name for name in group if name.startswith("segment")), key=lambda name: (len(name), name))
     segments = [_segment(path, group, name, dt) for name in names]
     until = float(time_of(segments[-1].data.stop_step, dt)) if segments else 0.0
-    attributes: Mapping[str, Any] = group.attrs
+    attributes = Attributes(group)
     return StoredPopulation(
         str(attributes["label"]), str(attributes["description"]), _annotations(group), segments, dt, until
     )
@@ -224,21 +224,24 @@ def _population(path: Path, group: Any, dt: float) -> StoredPopulation:
 
 def _segment(path: Path, population: Any, name: str, dt: float) -> StoredSegment:
     group = population[name]
+    attributes = Attributes(group)
     # First of all: whatever is read after this goes at least as far.
     stop = int(group["stop_step"][0])
     data = SegmentData(
         name=name.replace("_", ""),
-        recorded_at=datetime.fromisoformat(str(group.attrs["recorded_at"])),
+        recorded_at=datetime.fromisoformat(str(attributes["recorded_at"])),
         stop_step=stop,
         annotations=_annotations(group),
-        description=str(group.attrs["description"]),
+        description=str(attributes["description"]),
     )
-    parts = [_part(path, population, group[key], stop, dt) for key in sorted(group) if "variable" in group[key].attrs]
+    names = [name for name in sorted(group) if "variable" in Attributes(group[name])]
+    parts = [_part(path, population, group[name], stop, dt) for name in names]
     return StoredSegment(data, parts)
 
 
 def _part(path: Path, population: Any, group: Any, stop: int, dt: float) -> PartInfo:
-    start, every = int(group.attrs["start_step"]), int(group.attrs["every_steps"])
+    attributes, own = Attributes(group), Attributes(population)
+    start, every = int(attributes["start_step"]), int(attributes["every_steps"])
     of_spikes = _of_spikes(group)
     channels = stored_values(group["recorded_cell" if of_spikes else "cell"])
     if of_spikes:
@@ -247,8 +250,8 @@ def _part(path: Path, population: Any, group: Any, stop: int, dt: float) -> Part
     else:
         count = min(len(group["values"]), max((stop - start) // every + 1, 0))
     return PartInfo(
-        path, group.name, str(group.attrs["variable"]), str(group.attrs["unit"]), str(population.attrs["label"]),
-        channels + int(population.attrs["first_id"]), channels, start, every, stop, count, dt,
+        path, group.name, str(attributes["variable"]), str(attributes["unit"]), str(own["label"]),
+        channels + int(own["first_id"]), channels, start, every, stop, count, dt,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pyNN.errors import CheckpointError, FileFormatError
 from pyNN.recording import stream_layout as layout
-from pyNN.recording.files import stored_values
+from pyNN.recording.files import Attributes, stored_values
 from pyNN.specs import IntArray
 
 BLOCK_NUMBERS = 1 << 21
@@ -62,7 +62,7 @@ class FileState:
     def _run_of(self, path: Path, checkpoint: Any) -> str:
         try:
             with layout.open_for_reading(path) as source:
-                return str(source.attrs.get("run", ""))
+                return str(Attributes(source).get("run", ""))
         except FileFormatError as error:
             raise CheckpointError(
                 f"'{path}', into which the simulation of the checkpoint '{checkpoint}' recorded, cannot be read: "
@@ -97,7 +97,7 @@ class FileState:
 
 def _look_at(name: str, item: Any) -> None:
     """Read what appending to a group or a dataset needs: attributes, and the index of the last rows."""
-    dict(item.attrs)
+    dict(Attributes(item))
     if getattr(item, "size", 0):
         item[-1:]
 
@@ -108,7 +108,7 @@ def _before(path: Path) -> Path:
 
 
 def _rows(group: Any) -> int:
-    if group.attrs["variable"] == layout.SPIKES:
+    if Attributes(group)["variable"] == layout.SPIKES:
         return min(len(group[name]) for name in ("step", "cell", "offset") if name in group)
     return len(group["values"])
 
@@ -117,7 +117,7 @@ def _parts(source: Any) -> Iterator[Any]:
     for population in source.values():
         for segment in population.values():
             for part in segment.values():
-                if "variable" in part.attrs:
+                if "variable" in Attributes(part):
                     yield part
 
 
@@ -158,7 +158,7 @@ class Restoring:
         if not self.is_divided_anew:
             return ends[0]
         with layout.open_for_reading(self.sources[0]) as source:
-            if group not in source or source[group].attrs["variable"] != layout.SPIKES:
+            if group not in source or Attributes(source[group])["variable"] != layout.SPIKES:
                 return ends[0]
         own = self.own_cells(_population(group))
         total = 0
@@ -178,7 +178,7 @@ class Restoring:
         opened = [layout.open_for_reading(path) for path in self.sources]
         try:
             with layout.h5py().File(self._temporary, "w", libver=layout.LIBRARY, locking=False) as target:
-                target.attrs.update(dict(opened[0].attrs))
+                target.attrs.update(Attributes(opened[0]))
                 target.attrs["run"] = self.run
                 for group in self.states[0].rows:
                     self._copy_part(opened, target, group)
@@ -204,16 +204,16 @@ class Restoring:
         for path in (population, f"{population}/{segment}"):
             if path not in target:
                 made = target.create_group(path)
-                made.attrs.update(dict(opened[0][path].attrs))
+                made.attrs.update(Attributes(opened[0][path]))
                 if "annotations" in opened[0][path]:
-                    made.create_group("annotations").attrs.update(dict(opened[0][path]["annotations"].attrs))
+                    made.create_group("annotations").attrs.update(Attributes(opened[0][path]["annotations"]))
                 if "stop_step" in opened[0][path]:
                     made.create_dataset("stop_step", data=np.zeros(1, dtype=np.int64))
         sources = [one[name] for one in opened]
         ends = [state.rows[name] for state in self.states]
         part = target.create_group(name)
-        part.attrs.update(dict(sources[0].attrs))
-        of_spikes = sources[0].attrs["variable"] == layout.SPIKES
+        part.attrs.update(Attributes(sources[0]))
+        of_spikes = Attributes(sources[0])["variable"] == layout.SPIKES
         there = np.concatenate([stored_values(source["recorded_cell" if of_spikes else "cell"]) for source in sources])
         cells = np.sort(there)
         if self.is_divided_anew:
@@ -258,7 +258,7 @@ def _population(group: str) -> int:
 
 def _copy_values(sources: Sequence[Any], rows: int, part: Any, cells: NDArray[Any]) -> None:
     values = layout.create_values(part, cells.size)
-    values.attrs.update(dict(sources[0]["values"].attrs))
+    values.attrs.update(Attributes(sources[0]["values"]))
     columns = [np.isin(source["cell"][()], cells) for source in sources]
     places = [np.searchsorted(cells, source["cell"][()][own]) for source, own in zip(sources, columns, strict=True)]
     width = sum(source["values"].shape[1] for source in sources)

@@ -15,7 +15,7 @@ from pyNN.errors import CapabilityError, FileFormatError, InvalidParameterValueE
 from pyNN.models import BaseCellType, BaseSynapseType
 from pyNN.network import Network
 from pyNN.parameters import Sequence
-from pyNN.recording.files import attribute
+from pyNN.recording.files import Attributes
 from pyNN.serialization.container import (
     asciify,
     cast,
@@ -193,7 +193,7 @@ class NodePopulation:
         if len(np.unique(node_ids)) != size:
             raise FileFormatError(f"'{h5_data.file.filename}': a node_id occurs twice in '{h5_data.name}'.")
         groups = _groups(NodeGroup, h5_data, types, node_types_map, config, "node")
-        return cls(name, to_string(attribute(h5_data, "label", name)), groups, node_ids)
+        return cls(name, to_string(Attributes(h5_data).get("label", name)), groups, node_ids)
 
     @property
     def size(self) -> int:
@@ -324,7 +324,7 @@ class EdgePopulation:
         populations = []
         for side in ("source", "target"):
             ends[side] = integers(h5_data, f"{side}_node_id", len(types))
-            population = attribute(h5_data[f"{side}_node_id"], "node_population")
+            population = Attributes(h5_data[f"{side}_node_id"]).get("node_population")
             if population is None:
                 raise FileFormatError(
                     f"'{h5_data.file.filename}': '{h5_data.name}/{side}_node_id' does not say in its attribute "
@@ -334,7 +334,7 @@ class EdgePopulation:
         groups = _groups(EdgeGroup, h5_data, types, edge_types_map, config, "edge")
         for group in groups:
             group.source_ids, group.target_ids = ends["source"][group.members], ends["target"][group.members]
-        return cls(name, to_string(attribute(h5_data, "label", name)), populations[0], populations[1], groups)
+        return cls(name, to_string(Attributes(h5_data).get("label", name)), populations[0], populations[1], groups)
 
     def check(self, sizes: Mapping[str, IntArray]) -> None:
         """Raise FileFormatError for edges from or to nodes that there are not."""

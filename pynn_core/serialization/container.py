@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError, PyNNError
-from pyNN.recording.files import attribute, check_heaps, stored_values
+from pyNN.recording.files import Attributes, check_heaps, stored_values
 
 MAGIC = 0x0A7A
 """Attribute `magic` of every HDF5 file of the format."""
@@ -67,7 +67,7 @@ def opened_h5(path: Path) -> Iterator[Any]:
         raise FileFormatError(f"'{path}' is not an HDF5 file: {error}") from error
     with file, damage_reported(path):
         # Files of the first years of the format have no such attribute.
-        magic = attribute(file, "magic", MAGIC)
+        magic = Attributes(file).get("magic", MAGIC)
         if np.size(magic) != 1 or int(np.ravel(magic)[0]) != MAGIC:
             raise FileFormatError(f"'{path}' is not a SONATA file: its attribute magic is {magic!r}, not {MAGIC:#06x}.")
         yield file

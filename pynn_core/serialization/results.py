@@ -10,7 +10,7 @@ import numpy as np
 
 from pyNN.errors import CapabilityError, FileFormatError, InvalidParameterValueError, NothingToWriteError
 from pyNN.recording.blocks import make_block_of_file
-from pyNN.recording.files import attribute
+from pyNN.recording.files import Attributes
 from pyNN.recording.output import replacing
 from pyNN.serialization.container import asciify, column, group_in, h5py_module, new_h5, opened_h5, to_string
 from pyNN.serialization.nodesets import Nodes, select
@@ -48,7 +48,7 @@ def _spikes_in(group: Any) -> tuple[Any, Any]:
     times = np.asarray(column(group, "timestamps"), dtype=float)
     name = "node_ids" if "node_ids" in group else "gids"
     ids = np.asarray(column(group, name, len(times)))
-    units = attribute(group["timestamps"], "units")
+    units = Attributes(group["timestamps"]).get("units")
     if units is not None and to_string(units) not in ("ms", "milliseconds"):
         raise FileFormatError(f"'{group.file.filename}': spike times must be in ms, not in '{to_string(units)}'.")
     return times, ids.astype(np.int64)
@@ -85,7 +85,7 @@ def read_report(path: Path) -> dict[str, tuple[Any, Any, str, Any]]:
                     f"'{path}': '{group.name}' has data of shape {values.shape} for {len(ids)} nodes. Reports with "
                     "several values a node, of cells with compartments, cannot be read."
                 )
-            unit = to_string(attribute(group["data"], "units", "dimensionless"))
+            unit = to_string(Attributes(group["data"]).get("units", "dimensionless"))
             found[name] = (values.astype(float), ids.astype(np.int64), unit, tuple(float(t) for t in times))
     return found
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, InvalidParameterValueError, MissingPackageError
-from pyNN.recording.files import check_attributes, check_heaps, check_stored, stored_values
+from pyNN.recording.files import Attributes, check_heaps, check_stored, stored_values
 from pyNN.recording.output import replacing
 from pyNN.sweep.grid import Point
 from pyNN.sweep.rows import Results, Row, key_of, scalar_column, stacked_arrays
@@ -267,15 +267,15 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Study, list[Row]]:
     try:
         check_heaps(path)
         with h5py.File(path, "r") as file:
-            check_attributes(file)
-            if file.attrs.get("format") != FORMAT:
+            attributes = Attributes(file)
+            if attributes.get("format") != FORMAT:
                 raise FileFormatError(f"'{path}' is an HDF5 file, but not one of a sweep.")
-            if int(file.attrs["version"]) > VERSION:
+            if int(attributes["version"]) > VERSION:
                 raise FileFormatError(
-                    f"'{path}' has version {file.attrs['version']} of the format; this package knows up to {VERSION}. "
+                    f"'{path}' has version {attributes['version']} of the format; this package knows up to {VERSION}. "
                     "Install a newer pynn-core."
                 )
-            study = _study_of(file.attrs["study"], Path(path))
+            study = _study_of(attributes["study"], Path(path))
             texts = [text.decode() for text in stored_values(file["rows"])]
             return study, [Row.from_json(text, _arrays(file, text, i)) for i, text in enumerate(texts)]
     except FileFormatError:

@@ -14,9 +14,10 @@ from pyNN.descriptions import render
 from pyNN.equations import CellType, Neuron, Synapse, SynapseType
 from pyNN.errors import EquationError, FileFormatError, InvalidParameterValueError
 from pyNN.recording.files import HDF5ArrayFile
+from pyNN.recording.stream_layout import population_name, segment_name
 from pyNN.recording.stream_reader import read_blocks
 from pyNN.recording.undo import UndoableFile, notes_of, roll_back
-from pyNN.serialization.results import read_report
+from pyNN.serialization.results import read_report, read_spikes, write_spikes
 from pyNN.sweep import parse_parameter, parse_seeds, points
 from pyNN.sweep.store import read_results
 
@@ -178,3 +179,26 @@ def test_an_hdf5_file_with_names_that_lead_in_circles_is_refused(tmp_path: Path)
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match="heap of names"):
         HDF5ArrayFile(str(path)).read()
+
+
+def test_an_hdf5_file_with_attributes_that_are_no_texts_or_numbers_is_refused(tmp_path: Path) -> None:
+    """HDF5 itself may end the process."""
+    h5py = pytest.importorskip("h5py")
+    stream, spikes = tmp_path / "stream.h5", tmp_path / "spikes.h5"
+    sim.setup(timestep=0.1)
+    cells = sim.Population(2, sim.IF_curr_exp())
+    cells.record("v", to_file=stream)
+    sim.run(1.0)
+    sim.end()
+    write_spikes(spikes, {"a": ([1.0], [0])})
+    for path, place, name, read in ((stream, f"{population_name(0)}/{segment_name(0)}", "description", lambda: read_blocks(stream)),
+                                    (stream, "/", "format", lambda: read_blocks(stream)),
+                                    (spikes, "spikes/a/timestamps", "units", lambda: read_spikes(spikes))):  # fmt: skip
+        assert read()
+        valid = path.read_bytes()
+        with h5py.File(path, "r+") as file:
+            assert name in file[place].attrs
+            file[place].attrs[name] = np.zeros(1, dtype=[("x", "f8"), ("y", "i4")])
+        with pytest.raises(FileFormatError, match=f"'{name}' of '.*' is neither a number nor text"):
+            read()
+        path.write_bytes(valid)
