@@ -191,7 +191,8 @@ def test_an_hdf5_file_with_attributes_that_are_no_texts_or_numbers_is_refused(tm
     sim.run(1.0)
     sim.end()
     write_spikes(spikes, {"a": ([1.0], [0])})
-    for path, place, name, read in ((stream, f"{population_name(0)}/{segment_name(0)}", "description", lambda: read_blocks(stream)),
+    segment = f"{population_name(0)}/{segment_name(0)}"
+    for path, place, name, read in ((stream, segment, "description", lambda: read_blocks(stream)),
                                     (stream, "/", "format", lambda: read_blocks(stream)),
                                     (spikes, "spikes/a/timestamps", "units", lambda: read_spikes(spikes))):  # fmt: skip
         assert read()
