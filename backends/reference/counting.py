@@ -13,6 +13,7 @@ from numba import carray, njit
 from pyNN.compilation.pointers import integers, pointer
 from pyNN.random.streams import MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1
 from pyNN.reference.layout import (
+    CELLS_AT_ONCE,
     COUNT_ADDRESS,
     COUNT_ROWS,
     FIRST_CELL,
@@ -57,17 +58,28 @@ def _draw_words(part, step):
 
 @njit(error_model="numpy")
 def _count(words, limits, counts):
-    """How many limits each word reaches, for pieces of the cells that stay in a processor's cache."""
-    for begin in range(0, counts.shape[0], 1024):
-        end = min(begin + 1024, counts.shape[0])
+    """How many limits each word reaches, for pieces of the cells that stay in the innermost cache.
+
+    Most limits are reached by so few words that there is none of them in a piece.
+    """
+    for begin in range(0, counts.shape[0], CELLS_AT_ONCE):
+        end = min(begin + CELLS_AT_ONCE, counts.shape[0])
         own, found = words[begin:end], counts[begin:end]
+        largest = np.uint32(0)
+        for i in range(found.shape[0]):
+            largest = max(largest, own[i])
         found[:] = 0
-        for k in range(limits.shape[0]):
-            if limits[k] > 0xFFFFFFFF:
-                break
+        k = 0
+        # Two at a time, for half as many reads and writes.
+        while k + 1 < limits.shape[0] and limits[k + 1] <= largest:
+            low, high = np.uint32(limits[k]), np.uint32(limits[k + 1])
+            for i in range(found.shape[0]):
+                found[i] += np.uint32(own[i] >= low) + np.uint32(own[i] >= high)
+            k += 2
+        if k < limits.shape[0] and limits[k] <= largest:
             limit = np.uint32(limits[k])
             for i in range(found.shape[0]):
-                found[i] += np.uint32(1) if own[i] >= limit else np.uint32(0)
+                found[i] += np.uint32(own[i] >= limit)
 
 
 @njit(error_model="numpy")

@@ -67,7 +67,7 @@ FLIGHT_END = 56
 FLIGHT_CAPACITY = 57  # 0: nothing is delivered from bundles
 GROUP_FIELDS = 58
 
-CELLS_AT_ONCE = 1024  # that an update is for; a multiple of those that vector instructions work on together
+CELLS_AT_ONCE = 1024  # cells that an update, or a draw, is for; a multiple of those that vector instructions work on
 
 # A current into a group.
 SIGNAL_ADDRESS = 0  # float64
