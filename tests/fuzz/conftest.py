@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,28 +133,65 @@ def _damaged(content: bytes, draw: random.Random, words: Sequence[bytes]) -> byt
     return content[: draw.randrange(len(content) + 1)] if draw.random() < 0.15 else content
 
 
+def _rounds(number: int) -> Iterator[random.Random]:
+    seed, end = int(os.environ.get("PYNN_FUZZ_SEED", "1")), float(os.environ.get("PYNN_FUZZ_SECONDS", "inf"))
+    draw = random.Random(seed)
+    begin, count = time.monotonic(), 0
+    for count in range(number * int(os.environ.get("PYNN_EXAMPLES", "1"))):
+        try:
+            yield draw
+        except GeneratorExit:
+            print(f"round {count} of PYNN_FUZZ_SEED={seed}")
+            raise
+        if time.monotonic() - begin > end:
+            break
+    print(f"{count + 1} rounds")
+
+
+def _numbered_copies(contents: Sequence[bytes], number: int, words: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+    for draw in _rounds(number):
+        which = draw.randrange(len(contents))
+        copy = _damaged(contents[which], draw, words)
+        try:
+            yield which, copy
+        except GeneratorExit:
+            print(f"copy of number {which}: {copy!r}")
+            raise
+
+
+@pytest.fixture(scope="session")
+def rounds() -> Callable[[int], Iterator[random.Random]]:
+    """rounds(number): `number` times PYNN_EXAMPLES, what random choices are to be made with.
+
+    They are the same in every run, unless PYNN_FUZZ_SEED is set. PYNN_FUZZ_SECONDS ends early. `pytest -rP` shows how
+    many there were; the number of the one that fails is shown.
+    """
+    return _rounds
+
+
 @pytest.fixture(scope="session")
 def damaged_copies() -> Callable[..., Iterator[bytes]]:
-    """damaged_copies(contents, number, words): `number` times PYNN_EXAMPLES damaged copies of one of the contents.
+    """damaged_copies(contents, number, words): in as many `rounds`, damaged copies of one of the contents.
 
-    `words`: what else is put in at random places. The copies are the same in every run, unless PYNN_FUZZ_SEED is set.
-    What fails is shown with the number of the copy and its bytes. PYNN_FUZZ_SECONDS ends early; `pytest -rP` shows how
-    many there were.
+    `words`: what else is put in at random places. What fails is shown with its bytes.
     """
 
     def copies(contents: Sequence[bytes], number: int, words: Sequence[bytes] = (b"",)) -> Iterator[bytes]:
-        seed, end = int(os.environ.get("PYNN_FUZZ_SEED", "1")), float(os.environ.get("PYNN_FUZZ_SECONDS", "inf"))
-        draw = random.Random(seed)
-        begin, count = time.monotonic(), 0
-        for count in range(number * int(os.environ.get("PYNN_EXAMPLES", "1"))):
-            copy = _damaged(draw.choice(contents), draw, words)
-            try:
-                yield copy
-            except GeneratorExit:
-                print(f"copy {count} of PYNN_FUZZ_SEED={seed}: {copy!r}")
-                raise
-            if time.monotonic() - begin > end:
-                break
-        print(f"{count + 1} copies")
+        for _, copy in _numbered_copies(contents, number, words):
+            yield copy
 
     return copies
+
+
+@pytest.fixture(scope="session")
+def damaged_files() -> Callable[..., Iterator[Path]]:
+    """damaged_files(files, number, words): in as many `rounds`, one of the files, which is damaged meanwhile."""
+
+    def damage(files: Sequence[Path], number: int, words: Sequence[bytes] = (b"",)) -> Iterator[Path]:
+        contents = [file.read_bytes() for file in files]
+        for which, copy in _numbered_copies(contents, number, words):
+            files[which].write_bytes(copy)
+            yield files[which]
+            files[which].write_bytes(contents[which])
+
+    return damage

@@ -77,7 +77,9 @@ def network(min_delay: float = 0.1, order: int = 1, **options: Any) -> tuple[lis
             weight = RandomDistribution("uniform", low=min(1.5 * mu, 0.5 * mu), high=max(1.5 * mu, 0.5 * mu))
             connector = sim.FixedTotalNumberConnector(int(0.15 * source.size * target.size))
             synapse = sim.StaticSynapse(weight=weight, delay=delays(min_delay))
-            projections.append(sim.Projection(source, target, connector, synapse, receptor, label=f"{pre} to {post}"))
+            label = f"{pre} to {post}"
+            projection = sim.Projection(source, target, connector, synapse, receptor_type=receptor, label=label)
+            projections.append(projection)
     return cells, projections
 
 
