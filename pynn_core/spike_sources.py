@@ -62,7 +62,7 @@ def make_source(spec: PopulationSpec, settings: Settings, start_step: int) -> Sp
     """The spike trains of a population of sources, from `start_step` on. NoModelAvailableError if it has none here."""
     try:
         make = _KINDS[spec.model.source]
-        if make is PoissonSource and _comes_in_counts(spec, settings):
+        if make is PoissonSource and comes_in_counts(spec, settings):
             make = CountedPoissonSource
     except KeyError:
         raise NoModelAvailableError(
@@ -452,7 +452,7 @@ _MOST_COUNTED = 10_000.0
 _COUNTS_AT_ONCE = 1 << 18
 
 
-def _comes_in_counts(spec: PopulationSpec, settings: Settings) -> bool:
+def comes_in_counts(spec: PopulationSpec, settings: Settings) -> bool:
     """Whether every cell of Poisson sources has so many spikes a step that it is their number that is drawn."""
     if not spec.size:
         return False

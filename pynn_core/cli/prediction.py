@@ -19,7 +19,8 @@ import numpy as np
 from pyNN.backend import Settings, Spikes
 from pyNN.compilation.library import seconds_waited
 from pyNN.errors import PyNNError
-from pyNN.specs import IntArray, NetworkSpec, RecordingSpec, split_by_population
+from pyNN.specs import IntArray, NetworkSpec, PopulationSpec, RecordingSpec, split_by_population
+from pyNN.spike_sources import comes_in_counts
 
 _LARGEST_PILOT = 50_000_000
 """Connections up to which the network is built for the prediction."""
@@ -38,6 +39,8 @@ _CELL_STEP_NS = {
 """By the beginning of the cell type's name."""
 _EVENT_NS = {"reference": 2.0, "nest": 25.0}
 _SOURCE_SPIKE_NS = {"reference": 100.0, "nest": 1500.0}
+_COUNTED_STEP_NS = 2.0
+"""A time step of a Poisson source of which the reference backend only draws how many spikes it has."""
 _BUILD_NS = {"reference": 15.0, "nest": 350.0}
 _BUILD_CELL_NS = {"reference": 500.0, "nest": 15_000.0}
 _SAMPLE_NS = {"reference": 8.0, "nest": 130.0}
@@ -131,15 +134,17 @@ def _try(network: NetworkSpec, settings: Settings, steps: int) -> _Pilot:
     session = backend.open(own, SerialCommunicator())
     try:
         recordings = [replace(r, start_step=0) for r in network.recordings]
+        # Watching sources whose spikes are only counted would make trains of them.
         watched = [
             RecordingSpec(-1 - population.id, population.id, "spikes", np.arange(population.size))
             for population in network.populations
+            if not _is_counted(population, settings)
         ]
         timed = _cpu_seconds if settings.threads == 1 else _seconds
         build = timed(lambda: session.build(replace(network, recordings=[*recordings, *watched])))
         done, step = _run_pilot(session, steps, timed)
         seconds = done * settings.dt / 1000.0
-        rates = {}
+        rates = _assumed_rates(network)
         for spec in watched:
             spikes = session.collect(spec.id)
             number = len(spikes.steps) if isinstance(spikes, Spikes) else 0
@@ -180,6 +185,10 @@ def _seconds(action: Callable[[], Any]) -> float:
     return max(time.perf_counter() - began - (seconds_waited() - waited), 0.0)
 
 
+def _is_counted(population: PopulationSpec, settings: Settings) -> bool:
+    return population.model.name == "SpikeSourcePoisson" and comes_in_counts(population, settings)
+
+
 def _assumed_rates(network: NetworkSpec) -> dict[int, float]:
     rates = {}
     for population in network.populations:
@@ -203,7 +212,11 @@ def _modelled(
     updates = sum(
         p.size * steps * _of_type(_CELL_STEP_NS[backend], p.model.name) for p in network.populations if not p.is_source
     )
-    played = sum(p.size * rates[p.id] * seconds for p in network.populations if p.is_source)
+    sources = [p for p in network.populations if p.is_source]
+    counted = [p for p in sources if backend == "reference" and _is_counted(p, settings)]
+    played = sum(p.size * rates[p.id] * seconds for p in sources if not any(p is other for other in counted))
+    # The spikes that are counted in a step are delivered together.
+    rates = rates | {p.id: min(rates[p.id], 1000.0 / settings.dt) for p in counted}
     events = sum(_events(network, p.pre, _pre(p), rates) for p in network.projections) * seconds
     samples = sum(
         len(r.cells) * ((steps - r.start_step) // r.every_steps + 1)
@@ -213,6 +226,7 @@ def _modelled(
     trains = sum(len(r.cells) for r in network.recordings if r.variable == "spikes")
     build = _BUILD_NS[backend] * _connections(network) + _BUILD_CELL_NS[backend] * network.size
     run = updates + _EVENT_NS[backend] * events + _SOURCE_SPIKE_NS[backend] * played
+    run += _COUNTED_STEP_NS * steps * sum(p.size for p in counted)
     collect = _TRAIN_NS * trains + _SAMPLE_NS[backend] * samples
     scale = 1e-9 * speed
     return Prediction(describe, build * scale, run * scale, collect * scale, _START_S[backend] * speed, basis)

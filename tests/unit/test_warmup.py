@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import pyNN.reference as sim
 from pyNN.cli import warmup
 from pyNN.cli.app import pynn
 
@@ -83,3 +84,25 @@ def test_check_predicts_time_within_a_factor_of_two(script: str, arguments: list
     before = _child_seconds()
     subprocess.run([sys.executable, file, "reference", *arguments], check=True, capture_output=True, cwd=tmp_path)
     assert 0.5 < predicted["total"] / (_child_seconds() - before) < 2.0
+
+
+def test_sources_whose_spikes_are_counted_cost_the_same_at_any_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are drawn and delivered step by step, also where the network is too large to be tried."""
+    from pyNN.cli import prediction
+
+    monkeypatch.setattr(prediction, "_LARGEST_PILOT", 0)
+    monkeypatch.setattr(prediction, "_speed_seconds", lambda: prediction._SPEED_SECONDS)
+
+    def seconds(rate: float) -> float:
+        sim.setup(timestep=0.1)
+        cells = sim.Population(100, sim.IF_curr_exp())
+        noise = sim.Population(100, sim.SpikeSourcePoisson(rate=rate))
+        sim.Projection(noise, cells, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.01, delay=1.0))
+        simulation = sim.script.simulation
+        found = prediction.predict(simulation.network, simulation.settings, 10_000, 0.0)
+        sim.end()
+        return float(found["reference"]["run"])
+
+    # A million steps of cells and sources, some ns each; at 900 Hz spikes are listed one by one.
+    assert seconds(20_000.0) == seconds(10_000.0) < 0.01
+    assert seconds(900.0) > 1.5 * seconds(20_000.0)
