@@ -557,7 +557,7 @@ class BasePopulation:
         """Write what has been recorded to a file (format by extension: .nix, .h5, .nwb, .pkl, .mat) or a Neo IO."""
         raise NotImplementedError
 
-    def get_spike_counts(self, gather: bool = True) -> dict[int, int]:
+    def get_spike_counts(self, gather: bool | str = True) -> dict[int, int]:
         """Number of recorded spikes of each cell since the start of the run, by id."""
         counts: dict[int, int] = {}
         for population, indices, _ in self._parts():
@@ -565,8 +565,8 @@ class BasePopulation:
         return counts
 
     def mean_spike_count(self, gather: bool = True) -> float:
-        """Mean number of recorded spikes a cell."""
-        counts = self.get_spike_counts(gather)
+        """Mean number of recorded spikes a cell; the same on every MPI rank, or of the own cells with gather=False."""
+        counts = self.get_spike_counts("all" if gather else False)
         return float(sum(counts.values())) / len(counts) if counts else 0.0
 
 

@@ -25,6 +25,8 @@ def trains(group):
     """Spikes of all cells as columns, and their number."""
     (segment,) = group.get_data("spikes", gather="all").segments
     times = [np.asarray(train.magnitude) for train in segment.spiketrains]
+    # On every rank the mean is that of all cells.
+    assert group.mean_spike_count() == sum(map(len, times)) / max(len(times), 1), sim.rank()
     return [np.array([len(t) for t in times]), np.concatenate([*times, np.zeros(0)])]
 
 
