@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.errors import FileFormatError
+from pyNN.recording.files import archived
 from pyNN.specs import NetworkSpec, ProjectionSpec, Ragged, RecordingSpec
 
 if TYPE_CHECKING:
@@ -68,15 +69,14 @@ class Observation:
         kinds = {"steps": "i", "cells": "i", "kinds": "i", "potentials": "f", "traced": "i"}
         try:
             with np.load(path, allow_pickle=False) as stored:
-                facts = json.loads(stored["facts"].tobytes().decode())
-                arrays = {name: stored[name] for name in kinds}
+                facts = json.loads(archived(stored, "facts").tobytes().decode())
+                arrays = {name: archived(stored, name) for name in kinds}
         except Exception as error:
             # Damaged archives make zipfile, zlib and NumPy raise almost anything.
             raise FileFormatError(f"'{path}' does not hold what a run was observed to do: {error}.") from error
         wrong = [
             name for name, kind in kinds.items()
-            if not isinstance(arrays[name], np.ndarray) or arrays[name].dtype.kind != kind
-            or arrays[name].ndim != 1 + (name == "potentials")
+            if arrays[name].dtype.kind != kind or arrays[name].ndim != 1 + (name == "potentials")
         ]  # fmt: skip
         if wrong or not isinstance(facts, dict) or len(arrays["steps"]) != len(arrays["cells"]):
             shown = ', '.join(wrong) or 'facts'

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyNN.errors import FileFormatError, MissingPackageError, PyNNError
 from pyNN.recording.output import replacing
@@ -179,6 +180,14 @@ class PickleFile(BaseFile):
         return self._load()[1]
 
 
+def archived(archive: Any, name: str) -> NDArray[Any]:
+    """An array of a NumPy archive; ValueError for what is none, which NumPy would hand out as bytes."""
+    found = archive[name]
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"'{name}' is not an array")
+    return found
+
+
 class NumpyBinaryFile(BaseFile):
     """A .npz archive with `data` and `metadata`; no pickles inside."""
 
@@ -191,7 +200,7 @@ class NumpyBinaryFile(BaseFile):
     def _load(self, name: str) -> Any:
         what = f"a NumPy archive with an array '{name}'"
         with _reading(self.name, what), np.load(self.name, allow_pickle=False) as archive:
-            return archive[name]
+            return archived(archive, name)
 
     def read(self) -> Any:
         return self._load("data")

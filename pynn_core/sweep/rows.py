@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyNN.errors import FileFormatError, NonExistentParameterError
+from pyNN.recording.files import archived
 from pyNN.sweep.grid import Point, Value, identity
 
 OK, FAILED = "ok", "failed"
@@ -90,9 +91,9 @@ class Row:
         """FileFormatError if that is not a row."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                text = stored["row"].tobytes().decode()
+                text = archived(stored, "row").tobytes().decode()
                 names = list(json.loads(text)["arrays"])
-                return cls.from_json(text, {name: stored[f"a{i}"] for i, name in enumerate(names)})
+                return cls.from_json(text, {name: archived(stored, f"a{i}") for i, name in enumerate(names)})
         except Exception as error:
             # Damaged archives make zipfile, zlib and NumPy raise almost anything.
             raise FileFormatError(f"'{source}' does not hold the row of a study: {error}.") from error

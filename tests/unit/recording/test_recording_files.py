@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
+from pyNN.cli.observe import Observation
 from pyNN.errors import FileFormatError, MissingPackageError
 from pyNN.recording import files
+from pyNN.sweep.rows import Row
 
 COLUMNS = ["i", "j", "weight"]
 METADATA = {"columns": COLUMNS, "dt": 0.1, "label": "E's = cells", "n": np.int64(3), "a": np.array([1.5, 2])}
@@ -153,3 +156,15 @@ def test_a_damaged_file_is_refused_by_every_reader(tmp_path):
     (tmp_path / "cut.pkl").write_bytes(pickle.dumps(([1.0], {}))[:-3])
     with pytest.raises(FileFormatError, match="not a pickle that can be read"):
         files.PickleFile(tmp_path / "cut.pkl", allow_pickle=True).read()
+
+
+def test_a_member_of_an_archive_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    """NumPy hands out as bytes what does not begin as an array does."""
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("data", "metadata", "row", "facts"):
+            archive.writestr(name, b"no array")
+    for read in (files.NumpyBinaryFile(path).read, files.NumpyBinaryFile(path).get_metadata,
+                 lambda: Row.from_bytes(path.read_bytes(), path), lambda: Observation.load(path)):  # fmt: skip
+        with pytest.raises(FileFormatError, match=r"data\.npz.* is not an array"):
+            read()
