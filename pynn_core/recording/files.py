@@ -244,6 +244,10 @@ _COLLECTION = b"GCOL\x01"
 _HEAP = b"HEAP\0"
 _NO_MORE = 1
 """Instead of the place of a free block."""
+_TEXT = bytes.fromhex("10000000 01000000 00000800")
+"""The end of the datatype of texts of any length: a base type of one byte (section IV.A.2.d) ..."""
+_SCALARS = (bytes.fromhex("02000000"), bytes.fromhex("00000000 01000000 00000000"))
+"""... and what follows in an attribute with one text: a dataspace, in the two versions of attributes, the length."""
 _SEARCHED = 1 << 28
 """Bytes of a file in which heaps are looked for, which takes 0.2 s."""
 
@@ -253,13 +257,14 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
 
     HDF5 (2.0) itself goes on for ever there, and takes all memory. What is looked at are objects of "global heap
     collections" and free blocks of "local heaps" (sections III.D and III.E of the HDF5 file format specification,
-    version 3.0).
+    version 3.0), and the lengths of texts that are attributes, for which HDF5 would take memory, up to 4 GB.
     """
     with open(path, "rb") as file:
         content = file.read(_SEARCHED)
+        size = os.fstat(file.fileno()).st_size
 
-    def number(at: int) -> int:
-        return int.from_bytes(content[at : at + 8], "little")
+    def number(at: int, width: int = 8) -> int:
+        return int.from_bytes(content[at : at + width], "little")
 
     def places(pattern: bytes) -> Iterator[int]:
         at = content.find(pattern)
@@ -276,6 +281,11 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
             if step < 16 or place + step > end:
                 raise FileFormatError(f"'{path}' is damaged: an object in a heap of texts does not lead to the next.")
             place += step
+    for at in places(_TEXT):
+        for scalar in _SCALARS:
+            end = at + len(_TEXT) + len(scalar)
+            if content.endswith(scalar, at, end) and number(end, 4) > size:
+                raise FileFormatError(f"'{path}' is damaged: an attribute claims to be a text longer than the file.")
     base = max(content.find(_SIGNATURE), 0)
     for at in places(_HEAP):
         segment, free, seen = base + number(at + 24), number(at + 16), set[int]()

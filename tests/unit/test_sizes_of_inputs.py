@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,23 @@ def test_an_hdf5_file_with_attributes_that_are_no_texts_or_numbers_is_refused(tm
         with pytest.raises(FileFormatError, match=f"'{name}' of '.*' is neither a number nor text"):
             read()
         path.write_bytes(valid)
+
+
+@pytest.mark.parametrize("library", ["earliest", "v110"])
+def test_an_hdf5_file_with_a_text_that_is_longer_than_the_file_is_refused(tmp_path: Path, library: str) -> None:
+    """HDF5 itself would take as much memory."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w", libver=library) as file:
+        file["data"] = np.arange(3.0)
+        file["data"].attrs["label"] = "'twelve bytes'"
+    assert HDF5ArrayFile(str(path)).get_metadata() == {"label": "twelve bytes"}
+    content = path.read_bytes()
+    # The length of the text, the address of the heap (of which nothing is known here), and the number in it.
+    found = list(re.finditer(rb"\x0e\0\0\0.{8}\x01\0\0\0", content, re.DOTALL))
+    places = [match.start() for match in found if b"label" in content[match.start() - 60 : match.start()]]
+    assert len(places) == 1
+    for length in (len(content) + 1, 2**32 - 1):
+        path.write_bytes(content[: places[0]] + struct.pack("<I", length) + content[places[0] + 4 :])
+        with pytest.raises(FileFormatError, match="longer than the file"):
+            HDF5ArrayFile(str(path)).get_metadata()
