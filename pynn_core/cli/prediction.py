@@ -213,10 +213,10 @@ def _modelled(
         p.size * steps * _of_type(_CELL_STEP_NS[backend], p.model.name) for p in network.populations if not p.is_source
     )
     sources = [p for p in network.populations if p.is_source]
-    counted = [p for p in sources if backend == "reference" and _is_counted(p, settings)]
-    played = sum(p.size * rates[p.id] * seconds for p in sources if not any(p is other for other in counted))
+    counted = {p.id: p.size for p in sources if backend == "reference" and _is_counted(p, settings)}
+    played = sum(p.size * rates[p.id] * seconds for p in sources if p.id not in counted)
     # The spikes that are counted in a step are delivered together.
-    rates = rates | {p.id: min(rates[p.id], 1000.0 / settings.dt) for p in counted}
+    rates = rates | {number: min(rates[number], 1000.0 / settings.dt) for number in counted}
     events = sum(_events(network, p.pre, _pre(p), rates) for p in network.projections) * seconds
     samples = sum(
         len(r.cells) * ((steps - r.start_step) // r.every_steps + 1)
@@ -226,7 +226,7 @@ def _modelled(
     trains = sum(len(r.cells) for r in network.recordings if r.variable == "spikes")
     build = _BUILD_NS[backend] * _connections(network) + _BUILD_CELL_NS[backend] * network.size
     run = updates + _EVENT_NS[backend] * events + _SOURCE_SPIKE_NS[backend] * played
-    run += _COUNTED_STEP_NS * steps * sum(p.size for p in counted)
+    run += _COUNTED_STEP_NS * steps * sum(counted.values())
     collect = _TRAIN_NS * trains + _SAMPLE_NS[backend] * samples
     scale = 1e-9 * speed
     return Prediction(describe, build * scale, run * scale, collect * scale, _START_S[backend] * speed, basis)
