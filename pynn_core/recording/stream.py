@@ -31,7 +31,7 @@ from pyNN.recording import stream_layout as layout
 from pyNN.recording import stream_reader
 from pyNN.recording.columns import time_of
 from pyNN.recording.files import to_literal
-from pyNN.recording.stream_state import FileState, Restoring, new_run, set_aside
+from pyNN.recording.stream_state import FileState, Restoring, before, new_run, set_aside
 from pyNN.recording.undo import UndoableFile, notes_of, roll_back
 from pyNN.specs import FloatArray, IntArray, RecordingSpec
 
@@ -497,6 +497,9 @@ class Streams:
             return None
         ranks, comm = json.loads(text), self._context.comm
         _check_form(ranks, checkpoint)
+        found = _moved(ranks, Path(checkpoint)) if comm.rank == 0 else {}
+        moved = comm.broadcast(found, "places of files with recorded data")
+        ranks = [_renamed(rank, moved) for rank in ranks]
         with together(comm, "files with recorded data"):
             for k in range(comm.rank, len(ranks), comm.size):
                 for name in ranks[k]["files"]:
@@ -625,6 +628,32 @@ def _check_form(ranks: Any, checkpoint: Any) -> None:
         raise FileFormatError(f"What the checkpoint '{checkpoint}' says of files with recorded data has a wrong form.")
     if any(set(rank[name]) != set(ranks[0][name]) for rank in ranks for name in ("files", "parts")):
         raise FileFormatError(f"The checkpoint '{checkpoint}' does not say the same of all ranks' files.")
+
+
+def _moved(ranks: list[dict[str, Any]], checkpoint: Path) -> dict[str, str]:
+    """Files that are not where they were, and where there is one of that name instead: beside the checkpoint."""
+
+    def is_there(path: Path) -> bool:
+        first = layout.rank_path(path, 0, len(ranks))
+        return first.is_file() or before(first).is_file()
+
+    gone = [path for path in map(Path, ranks[0]["files"]) if path.name and not is_there(path)]
+    names = [path.name for path in gone]
+    others = {path: checkpoint.absolute().with_name(path.name) for path in gone if names.count(path.name) == 1}
+    return {str(path): str(other) for path, other in others.items() if is_there(other)}
+
+
+def _renamed(rank: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """What a checkpoint says of one rank, with other names of files."""
+
+    def renamed(item: dict[str, Any]) -> dict[str, Any]:
+        return item | {"path": names.get(item["path"], item["path"])}
+
+    return rank | {
+        "files": {names.get(name, name): state for name, state in rank["files"].items()},
+        "parts": {number: renamed(part) for number, part in rank["parts"].items()},
+        "segments": {k: [[renamed(p) for p in row] for row in rows] for k, rows in rank["segments"].items()},
+    }
 
 
 def _is_rank(rank: Any) -> bool:

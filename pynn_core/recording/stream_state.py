@@ -44,7 +44,7 @@ class FileState:
 
     def found(self, checkpoint: Any) -> Path:
         """Where the file is; CheckpointError if it is missing, of another simulation, or too short."""
-        candidates = [path for path in (self.path, _before(self.path)) if path.is_file()]
+        candidates = [path for path in (self.path, before(self.path)) if path.is_file()]
         if not candidates:
             raise CheckpointError(
                 f"The checkpoint '{checkpoint}' needs '{self.path}', into which the simulation recorded, and there is "
@@ -102,7 +102,7 @@ def _look_at(name: str, item: Any) -> None:
         item[-1:]
 
 
-def _before(path: Path) -> Path:
+def before(path: Path) -> Path:
     """The name of a file that has been divided among another number of ranks since."""
     return path.with_name(path.name + _BEFORE)
 
@@ -151,7 +151,7 @@ class Restoring:
             os.replace(self._temporary, self.target)
         elif self.sources[0] != self.target:
             os.replace(self.sources[0], self.target)
-        self.sources = [_before(state.path) for state in self.states] if self.is_divided_anew else [self.target]
+        self.sources = [before(state.path) for state in self.states] if self.is_divided_anew else [self.target]
 
     def rows(self, group: str, ends: Sequence[int]) -> int:
         """How many of the first `ends` rows of each file are in the new one."""
@@ -246,10 +246,10 @@ def set_aside(path: Path, keep: Collection[Path], sources: Collection[Path]) -> 
     for file in family:
         if file in keep or not file.exists():
             continue
-        if _before(file) in sources:
+        if before(file) in sources:
             file.unlink()
         else:
-            os.replace(file, _before(file))
+            os.replace(file, before(file))
 
 
 def _population(group: str) -> int:

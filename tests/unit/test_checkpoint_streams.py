@@ -108,6 +108,41 @@ def test_the_file_goes_on_where_the_checkpoint_was_written(
     assert sorted(file.name for file in saved.iterdir()) == ["run.h5", "state.h5"]
 
 
+def test_the_file_is_found_beside_a_checkpoint_that_has_been_moved(
+    saved: Path, uninterrupted: tuple[list[Any], list[Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    shutil.copy(saved / "state.h5", elsewhere)
+    build(elsewhere)
+    # What is still where it was is taken from there.
+    sim.restore_state(elsewhere / "state.h5")
+    sim.end()
+    assert not (elsewhere / "run.h5").exists()
+    shutil.move(saved / "run.h5", elsewhere)
+    cells = build(elsewhere)
+    sim.restore_state(elsewhere / "state.h5")
+    after()
+    assert_same(columns([cells.get_data()]), uninterrupted[0])
+    sim.end()
+    assert_same(columns(read_blocks(elsewhere / "run.h5")), uninterrupted[1])
+    assert [file.name for file in saved.iterdir()] == ["state.h5"]
+
+
+def test_a_file_of_that_name_beside_the_checkpoint_may_be_another(saved: Path, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    build(elsewhere)
+    sim.run(5.0)
+    sim.end()
+    other = (elsewhere / "run.h5").read_bytes()
+    shutil.move(saved / "state.h5", elsewhere)
+    (saved / "run.h5").unlink()
+    build(saved)
+    with pytest.raises(CheckpointError, match=r"elsewhere.*run\.h5' does not belong to the checkpoint"):
+        sim.restore_state(elsewhere / "state.h5")
+    sim.end()
+    assert (elsewhere / "run.h5").read_bytes() == other
+
+
 def test_what_was_written_since_is_gone_as_soon_as_the_state_is_restored(saved: Path) -> None:
     build(saved)
     sim.restore_state(saved / "state.h5")
