@@ -10,10 +10,12 @@ import atexit
 import logging
 import os
 import pickle
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -529,3 +531,33 @@ def mpi_executor() -> Iterator[Any]:
 def served_by_mpi_futures() -> bool:
     """Whether this is the one rank that ``python -m mpi4py.futures`` runs the program on."""
     return "mpi4py.futures" in sys.orig_argv
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[list[Callable[[], Any]]]:
+    """Collects Ctrl-C instead of letting it fall between two lines, or two common operations, that belong together.
+
+    The list is empty until an interrupt comes; its first element then does what the interrupt would have done.
+    """
+    pending: list[Callable[[], Any]] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pending
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield pending
+        return
+
+    def remember(number: int, frame: Any) -> None:
+        pending.append(lambda: before(number, frame))
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield pending
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupt(own: Collection[Any]) -> KeyboardInterrupt:
+    """What stops a rank when all have agreed on it; `own`: the interrupts that have come to this one."""
+    return KeyboardInterrupt() if own else KeyboardInterrupt("Another MPI rank was interrupted.")

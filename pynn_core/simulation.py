@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,14 @@ from pyNN.errors import (
 from pyNN.lowering import round_to_steps
 from pyNN.models import Definition
 from pyNN.operations import Schedule
-from pyNN.parallel import Communicator, SerialCommunicator, default_communicator, together
+from pyNN.parallel import (
+    Communicator,
+    SerialCommunicator,
+    default_communicator,
+    interrupt,
+    interrupts_deferred,
+    together,
+)
 from pyNN.populations import Population
 from pyNN.profiling import Profile, Timings
 from pyNN.projections import Projection
@@ -89,6 +96,8 @@ class Simulation:
         self.resumption: Resumption | None = None
         """The way of a script that is resumed to its checkpoint."""
         self._keeper: Keeper | None = None
+        self._interrupted: list[Callable[[], Any]] = []
+        """What Ctrl-C would have done here, of which the other MPI ranks do not know yet."""
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
@@ -370,7 +379,7 @@ class Simulation:
         outer, self.journal.running = self.journal.running, run
         self._keeper = keeper
         try:
-            with keeper or nullcontext():
+            with keeper or nullcontext(), self._interrupts_agreed():
                 if run.callbacks:
                     self._run_with_callbacks(run)
                 else:
@@ -387,6 +396,23 @@ class Simulation:
     def is_built(self, spec: PopulationSpec) -> bool:
         """Whether the simulator has these cells already; until then their model may be replaced."""
         return self._session is not None and not any(spec is waiting for waiting in self._pending.populations)
+
+    @contextmanager
+    def _interrupts_agreed(self) -> Iterator[None]:
+        """Ctrl-C on one of several MPI ranks waits until all of them know it, and stops them after the same step."""
+        if self.comm.parts == 1:
+            yield
+            return
+        outer = self._interrupted
+        with interrupts_deferred() as own:
+            self._interrupted = own
+            try:
+                yield
+            finally:
+                self._interrupted = outer
+        if own:
+            # It has come too late for all to agree on it.
+            own[0]()
 
     def run_to(self, target_step: int) -> None:
         """Advance to a step, in pieces short enough for progress to be shown."""
@@ -460,9 +486,12 @@ class Simulation:
                 )
 
     def _agree_on(self, steps: int) -> int:
-        """The fewest steps that any rank wants to take; what stops one rank stops all."""
+        """The fewest steps that any rank wants to take; what stops or interrupts one rank does so with all."""
         if self.comm.parts > 1:
-            fewest, stopping = self.comm.largest([-steps, self.schedule.stopping], "run")
+            wishes = [-steps, self.schedule.stopping, bool(self._interrupted)]
+            fewest, stopping, stopped = self.comm.largest(wishes, "run")
+            if stopped:
+                raise interrupt(self._interrupted)
             steps, self.schedule.stopping = -int(fewest), bool(stopping)
         return steps
 

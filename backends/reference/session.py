@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal as signals
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,7 @@ from pyNN.compilation.library import seconds_waited
 from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.equations.synapses import needs_rule
 from pyNN.errors import InternalError, InvalidDimensionsError, InvalidTimeError, SimulatorError, not_finite
-from pyNN.parallel import Communicator, SerialCommunicator, agree, block_share
+from pyNN.parallel import Communicator, SerialCommunicator, agree, block_share, interrupt, interrupts_deferred
 from pyNN.profiling import CELLS_AND_SYNAPSES, PhaseTimes
 from pyNN.random.streams import derive_key
 from pyNN.reference.coupling import CoupledCurrent, make_couplings, weights_of
@@ -236,12 +233,14 @@ class ReferenceSession:
             if recording.is_due(world.current_step):
                 recording.make_room(world.current_step)
                 recording.sample()
-        with _interrupts_deferred() as interrupted:
-            while world.current_step < target:
-                self._run_chunk(min(target, world.current_step + self._chunk_limit()), interrupted)
-                if interrupted:
-                    break
+        stopped = False
+        with interrupts_deferred() as interrupted:
+            while world.current_step < target and not stopped:
+                stopped = self._run_chunk(min(target, world.current_step + self._chunk_limit()), interrupted)
+        if stopped and self._comm.parts > 1:
+            raise interrupt(interrupted)
         if interrupted:
+            # Of several ranks, those that have not agreed on it will do so when the next piece of the run begins.
             interrupted[0]()
 
     def _agree_on_interval(self) -> None:
@@ -256,7 +255,8 @@ class ReferenceSession:
             world.common_interval = -int(shortest)
             self._stale = True
 
-    def _run_chunk(self, until_step: int, interrupted: list[Any]) -> None:
+    def _run_chunk(self, until_step: int, interrupted: list[Any]) -> bool:
+        """Whether to stop, on which all ranks agree: an interrupt that comes while they do has to wait."""
         world = self._world
         began, first = time.perf_counter(), world.current_step
         world.chunk_start = first
@@ -285,14 +285,13 @@ class ReferenceSession:
             # What happens to one rank happens to all.
             own = [seconds, failure is not None, bool(interrupted)]
             seconds, failed, stopped = self._comm.largest(own, "end of a piece of the run")
-            if stopped and not interrupted:
-                interrupted.append(_interrupt)
         else:
-            failed = failure is not None
+            failed, stopped = failure is not None, bool(interrupted)
         if failed:
             self._give_up(failure, "report of a state that is not finite")
         ratio = min(max(CHUNK_SECONDS / seconds, 0.25), 4.0)
         self._chunk_steps = int(min(max((until_step - first) * ratio, 1), _LARGEST_CHUNK_STEPS))
+        return bool(stopped)
 
     def phase_seconds(self) -> dict[tuple[str, ...], float]:
         """Seconds by phase, for pyNN.profiling; those of the engine are parts of the loop."""
@@ -319,7 +318,7 @@ class ReferenceSession:
             return
         began = time.perf_counter()
         # While columns change hands nobody has them whole.
-        with self._times.measure("build", "bundle connections"), _interrupts_deferred() as interrupted:
+        with self._times.measure("build", "bundle connections"), interrupts_deferred() as interrupted:
             self._engine.settle(self._world)
             self._engine.bundle(self._world)
         # It waits for the first step, as connections may be changed until then, but is none of the run's time.
@@ -500,32 +499,3 @@ class ReferenceSession:
     def _check_open(self) -> None:
         if self._closed:
             raise InternalError("This session is closed.")
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt("Another MPI rank was interrupted.")
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[list[Any]]:
-    """Collects Ctrl-C instead of letting it fall between two lines that belong together.
-
-    The list is empty until an interrupt comes; its first element then does what the interrupt would have done.
-    """
-    pending: list[Any] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield pending
-        return
-    before = signals.getsignal(signals.SIGINT)
-    if not callable(before):
-        yield pending
-        return
-
-    def remember(number: int, frame: Any) -> None:
-        pending.append(lambda: before(number, frame))
-
-    signals.signal(signals.SIGINT, remember)
-    try:
-        yield pending
-    finally:
-        signals.signal(signals.SIGINT, before)

@@ -246,8 +246,9 @@ _NO_MORE = 1
 """Instead of the place of a free block."""
 _TEXT = bytes.fromhex("10000000 01000000 00000800")
 """The end of the datatype of texts of any length: a base type of one byte (section IV.A.2.d) ..."""
-_SCALARS = (bytes.fromhex("02000000"), bytes.fromhex("00000000 01000000 00000000"))
-"""... and what follows in an attribute with one text: a dataspace, in the two versions of attributes, the length."""
+_SCALARS = ((bytes.fromhex("0200"), 4), (bytes.fromhex("00000000 0100"), 12))
+"""... and in an attribute with one text how a dataspace without dimensions begins, and where the length comes after
+it, in the two versions of attributes."""
 _SEARCHED = 1 << 28
 """Bytes of a file in which heaps are looked for, which takes 0.2 s."""
 
@@ -282,9 +283,9 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
                 raise FileFormatError(f"'{path}' is damaged: an object in a heap of texts does not lead to the next.")
             place += step
     for at in places(_TEXT):
-        for scalar in _SCALARS:
-            end = at + len(_TEXT) + len(scalar)
-            if content.endswith(scalar, at, end) and number(end, 4) > size:
+        for scalar, length in _SCALARS:
+            begin = at + len(_TEXT)
+            if content.startswith(scalar, begin) and number(begin + length, 4) > size:
                 raise FileFormatError(f"'{path}' is damaged: an attribute claims to be a text longer than the file.")
     base = max(content.find(_SIGNATURE), 0)
     for at in places(_HEAP):

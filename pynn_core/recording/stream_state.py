@@ -10,6 +10,7 @@ import glob
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyNN.errors import CheckpointError, FileFormatError
+from pyNN.errors import CheckpointError
 from pyNN.recording import stream_layout as layout
 from pyNN.recording.files import Attributes, stored_values
 from pyNN.specs import IntArray
@@ -60,17 +61,11 @@ class FileState:
         return own[0]
 
     def _run_of(self, path: Path, checkpoint: Any) -> str:
-        try:
-            with layout.open_for_reading(path) as source:
-                return str(Attributes(source).get("run", ""))
-        except FileFormatError as error:
-            raise CheckpointError(
-                f"'{path}', into which the simulation of the checkpoint '{checkpoint}' recorded, cannot be read: "
-                f"{error}"
-            ) from error
+        with _reading(path, checkpoint) as source:
+            return str(Attributes(source).get("run", ""))
 
     def _check_rows(self, path: Path, checkpoint: Any) -> None:
-        with layout.open_for_reading(path) as source:
+        with _reading(path, checkpoint) as source:
             for group, rows in self.rows.items():
                 there = _rows(source[group]) if group in source else 0
                 if there < rows:
@@ -93,6 +88,22 @@ class FileState:
                 return False
             raise
         return parts == self.rows and stops == self.stops
+
+
+@contextmanager
+def _reading(path: Path, checkpoint: Any) -> Iterator[Any]:
+    """The open file; CheckpointError for whatever HDF5 raises if it is damaged."""
+    try:
+        with layout.open_for_reading(path) as source:
+            yield source
+    except CheckpointError:
+        raise
+    except Exception as error:
+        if not _is_damage(error):
+            raise
+        raise CheckpointError(
+            f"'{path}', into which the simulation of the checkpoint '{checkpoint}' recorded, cannot be read: {error}"
+        ) from error
 
 
 def _look_at(name: str, item: Any) -> None:

@@ -68,6 +68,15 @@ def test_an_interrupt_of_one_rank_stops_all_after_the_same_step(mpirun: Run) -> 
     assert reports[0].endswith("with 130 cells")
 
 
+def test_interrupts_at_any_moment_stop_all_after_the_same_step(mpirun: Run) -> None:
+    run = mpirun(3, "failures.py", "stopped often")
+    assert run.returncode == 0, run.stderr
+    reports = [line for line in run.stdout.splitlines() if line.startswith("stopped at")]
+    assert len(reports) == 3
+    assert len(set(reports)) == 1
+    assert len(json.loads(reports[0].removeprefix("stopped at"))) == 60
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_to_the_launcher_end_the_job(mpirun_command: list[str], number: int) -> None:
     command = [*mpirun_command, "-n", "2", sys.executable, str(SCRIPT), "long"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import sys
 import threading
@@ -64,6 +65,23 @@ if case == "stopped":
     except KeyboardInterrupt:
         print(f"stopped at {sim.get_current_time()} with {len(cells.get_spike_counts(gather='all'))} cells", flush=True)
         sys.exit(0)
+if case == "stopped often":
+    # At any moment of a run: also between two pieces of it, and while ranks agree on something.
+    draw = random.Random(1)
+    times = []
+    for k in range(60):
+        delay, whose = draw.uniform(0.005, 0.08), draw.randrange(sim.num_processes())
+        callbacks = [lambda t: t + 0.3] if k % 3 == 0 else None
+        if rank == whose:
+            threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        try:
+            sim.run(1e9, callbacks=callbacks)
+        except KeyboardInterrupt:
+            times.append(sim.get_current_time())
+        if k % 20 == 19:
+            sim.reset()
+    print("stopped at", times, flush=True)
+    sys.exit(0)
 if case == "long":
     sim.run(1e9)
 for _ in range(20):
