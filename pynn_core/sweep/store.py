@@ -276,6 +276,9 @@ def read_results(path: str | os.PathLike[str]) -> tuple[Study, list[Row]]:
                     "Install a newer pynn-core."
                 )
             study = _study_of(attributes["study"], Path(path))
+            if h5py.check_string_dtype(file["rows"].dtype) is None:
+                # HDF5 (2.0) crashes where damage has made something else of the texts.
+                raise FileFormatError(f"'{path}' is damaged: its rows are no texts.")
             texts = [text.decode() for text in stored_values(file["rows"])]
             return study, [Row.from_json(text, _arrays(file, text, i)) for i, text in enumerate(texts)]
     except FileFormatError:
