@@ -61,9 +61,7 @@ def nearest_steps(times: Any, dt: float) -> IntArray:
 def make_source(spec: PopulationSpec, settings: Settings, start_step: int) -> SpikeSource:
     """The spike trains of a population of sources, from `start_step` on. NoModelAvailableError if it has none here."""
     try:
-        make = _KINDS[spec.model.source]
-        if make is PoissonSource and comes_in_counts(spec, settings):
-            make = CountedPoissonSource
+        make = CountedPoissonSource if comes_in_counts(spec, settings) else _KINDS[spec.model.source]
     except KeyError:
         raise NoModelAvailableError(
             f"{spec.model.name} (source '{spec.model.source}') is not a source of spikes that can be played; "
@@ -453,8 +451,8 @@ _COUNTS_AT_ONCE = 1 << 18
 
 
 def comes_in_counts(spec: PopulationSpec, settings: Settings) -> bool:
-    """Whether every cell of Poisson sources has so many spikes a step that it is their number that is drawn."""
-    if not spec.size:
+    """Whether these are Poisson sources of which each has so many spikes a step that their number is drawn."""
+    if not spec.size or _KINDS.get(spec.model.source) is not PoissonSource:
         return False
     rate = np.asarray(spec.parameters["rate"], dtype=float) * settings.dt / 1000.0
     return bool(np.all((rate >= FEWEST_COUNTED) & (rate <= _MOST_COUNTED)))

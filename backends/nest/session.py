@@ -7,8 +7,6 @@ NEST is never simulated beyond the present step.
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ from pyNN.models import Definition
 from pyNN.nest import checks, devices, models, natives, nestml_models, recorders, synapses, versions
 from pyNN.nest.health import Health, Watched, readable
 from pyNN.nest.ranks import Ranks
-from pyNN.parallel import Communicator, together
+from pyNN.parallel import Communicator, interrupt, interrupts_deferred, together
 from pyNN.random.streams import derive_key
 from pyNN.specs import (
     CurrentSpec,
@@ -873,21 +871,10 @@ def _set(nodes: Any, values: Mapping[str, Any], size: int) -> None:
 @contextmanager
 def _deferred_interrupt(ranks: Ranks) -> Iterator[None]:
     """Hold back Ctrl-C, so that NEST, the session and all MPI ranks agree on the present step when it is raised."""
-    if threading.current_thread() is not threading.main_thread():
+    with interrupts_deferred() as interrupted:
         yield
-        return
-    pressed = []
-    previous = signal.getsignal(signal.SIGINT)
-    if previous is None:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if ranks.largest(bool(pressed))[0]:
-        raise KeyboardInterrupt
+    if ranks.largest(bool(interrupted))[0]:
+        raise interrupt(interrupted)
 
 
 def _kernel_seed(seed: int, *parts: int | str) -> int:

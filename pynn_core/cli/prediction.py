@@ -19,7 +19,7 @@ import numpy as np
 from pyNN.backend import Settings, Spikes
 from pyNN.compilation.library import seconds_waited
 from pyNN.errors import PyNNError
-from pyNN.specs import IntArray, NetworkSpec, PopulationSpec, RecordingSpec, split_by_population
+from pyNN.specs import IntArray, NetworkSpec, RecordingSpec, split_by_population
 from pyNN.spike_sources import comes_in_counts
 
 _LARGEST_PILOT = 50_000_000
@@ -138,7 +138,7 @@ def _try(network: NetworkSpec, settings: Settings, steps: int) -> _Pilot:
         watched = [
             RecordingSpec(-1 - population.id, population.id, "spikes", np.arange(population.size))
             for population in network.populations
-            if not _is_counted(population, settings)
+            if not comes_in_counts(population, settings)
         ]
         timed = _cpu_seconds if settings.threads == 1 else _seconds
         build = timed(lambda: session.build(replace(network, recordings=[*recordings, *watched])))
@@ -185,10 +185,6 @@ def _seconds(action: Callable[[], Any]) -> float:
     return max(time.perf_counter() - began - (seconds_waited() - waited), 0.0)
 
 
-def _is_counted(population: PopulationSpec, settings: Settings) -> bool:
-    return population.model.name == "SpikeSourcePoisson" and comes_in_counts(population, settings)
-
-
 def _assumed_rates(network: NetworkSpec) -> dict[int, float]:
     rates = {}
     for population in network.populations:
@@ -213,7 +209,7 @@ def _modelled(
         p.size * steps * _of_type(_CELL_STEP_NS[backend], p.model.name) for p in network.populations if not p.is_source
     )
     sources = [p for p in network.populations if p.is_source]
-    counted = {p.id: p.size for p in sources if backend == "reference" and _is_counted(p, settings)}
+    counted = {p.id: p.size for p in sources if backend == "reference" and comes_in_counts(p, settings)}
     played = sum(p.size * rates[p.id] * seconds for p in sources if p.id not in counted)
     # The spikes that are counted in a step are delivered together.
     rates = rates | {number: min(rates[number], 1000.0 / settings.dt) for number in counted}

@@ -283,8 +283,8 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
                 raise FileFormatError(f"'{path}' is damaged: an object in a heap of texts does not lead to the next.")
             place += step
     for at in places(_TEXT):
+        begin = at + len(_TEXT)
         for scalar, length in _SCALARS:
-            begin = at + len(_TEXT)
             if content.startswith(scalar, begin) and number(begin + length, 4) > size:
                 raise FileFormatError(f"'{path}' is damaged: an attribute claims to be a text longer than the file.")
     base = max(content.find(_SIGNATURE), 0)

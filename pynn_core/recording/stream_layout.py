@@ -126,6 +126,11 @@ def _check_format(source: Any, path: Path) -> None:
         raise FileFormatError(f"'{path}' has version {version} of the format, and this release reads up to {VERSION}.")
 
 
+def has_spikes(part: Any) -> bool:
+    """Whether a part has columns of spikes, not samples of a variable."""
+    return bool(Attributes(part)["variable"] == SPIKES)
+
+
 def open_for_appending(path: Path, cache_bytes: int) -> Any:
     """The open h5py.File; datasets can be extended, and what is there stays readable whatever happens to the process.
 

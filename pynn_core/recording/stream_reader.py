@@ -41,11 +41,7 @@ def stored_column(path: Path, group: str, first: int, end: int) -> Spikes | Floa
             # Nothing has been recorded yet when the first sample is asked for.
             raise FileFormatError(f"'{path}' does not hold '{group}' any more; it must not be changed during a run.")
         part = source[group]
-        return _spikes(part, first, end) if _of_spikes(part) else part["values"][first:end]
-
-
-def _of_spikes(part: Any) -> bool:
-    return bool(Attributes(part)["variable"] == layout.SPIKES)
+        return _spikes(part, first, end) if layout.has_spikes(part) else part["values"][first:end]
 
 
 def _spikes(part: Any, first: int, end: int) -> Spikes:
@@ -242,7 +238,7 @@ def _segment(path: Path, population: Any, name: str, dt: float) -> StoredSegment
 def _part(path: Path, population: Any, group: Any, stop: int, dt: float) -> PartInfo:
     attributes, own = Attributes(group), Attributes(population)
     start, every = int(attributes["start_step"]), int(attributes["every_steps"])
-    of_spikes = _of_spikes(group)
+    of_spikes = layout.has_spikes(group)
     channels = stored_values(group["recorded_cell" if of_spikes else "cell"])
     if of_spikes:
         # The writer extends one column after the other.

@@ -119,7 +119,7 @@ def before(path: Path) -> Path:
 
 
 def _rows(group: Any) -> int:
-    if Attributes(group)["variable"] == layout.SPIKES:
+    if layout.has_spikes(group):
         return min(len(group[name]) for name in ("step", "cell", "offset") if name in group)
     return len(group["values"])
 
@@ -169,7 +169,7 @@ class Restoring:
         if not self.is_divided_anew:
             return ends[0]
         with layout.open_for_reading(self.sources[0]) as source:
-            if group not in source or Attributes(source[group])["variable"] != layout.SPIKES:
+            if group not in source or not layout.has_spikes(source[group]):
                 return ends[0]
         own = self.own_cells(_population(group))
         total = 0
@@ -224,7 +224,7 @@ class Restoring:
         ends = [state.rows[name] for state in self.states]
         part = target.create_group(name)
         part.attrs.update(Attributes(sources[0]))
-        of_spikes = Attributes(sources[0])["variable"] == layout.SPIKES
+        of_spikes = layout.has_spikes(sources[0])
         there = np.concatenate([stored_values(source["recorded_cell" if of_spikes else "cell"]) for source in sources])
         cells = np.sort(there)
         if self.is_divided_anew:

@@ -59,22 +59,22 @@ def test_a_rank_that_is_killed_ends_the_job(mpirun: Run, case: str) -> None:
     assert seconds < PROMISED_SECONDS
 
 
-def test_an_interrupt_of_one_rank_stops_all_after_the_same_step(mpirun: Run) -> None:
-    run = mpirun(3, "failures.py", "stopped")
+def common_report(mpirun: Run, case: str) -> str:
+    """Where three ranks say that they have stopped, which is the same for all."""
+    run = mpirun(3, "failures.py", case)
     assert run.returncode == 0, run.stderr
     reports = [line for line in run.stdout.splitlines() if line.startswith("stopped at")]
     assert len(reports) == 3
     assert len(set(reports)) == 1
-    assert reports[0].endswith("with 130 cells")
+    return reports[0]
+
+
+def test_an_interrupt_of_one_rank_stops_all_after_the_same_step(mpirun: Run) -> None:
+    assert common_report(mpirun, "stopped").endswith("with 130 cells")
 
 
 def test_interrupts_at_any_moment_stop_all_after_the_same_step(mpirun: Run) -> None:
-    run = mpirun(3, "failures.py", "stopped often")
-    assert run.returncode == 0, run.stderr
-    reports = [line for line in run.stdout.splitlines() if line.startswith("stopped at")]
-    assert len(reports) == 3
-    assert len(set(reports)) == 1
-    assert len(json.loads(reports[0].removeprefix("stopped at"))) == 60
+    assert len(json.loads(common_report(mpirun, "stopped often").removeprefix("stopped at"))) == 60
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -94,17 +94,22 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def assert_goes_on(folder: Path, uninterrupted: tuple[list[Any], list[Any]]) -> None:
+    """From the checkpoint in a folder on, everything is as it is without one."""
+    cells = build(folder)
+    sim.restore_state(folder / "state.h5")
+    after()
+    assert_same(columns([cells.get_data()]), uninterrupted[0])
+    sim.end()
+    assert_same(columns(read_blocks(folder / "run.h5")), uninterrupted[1])
+
+
 def test_the_file_goes_on_where_the_checkpoint_was_written(
     saved: Path, uninterrupted: tuple[list[Any], list[Any]]
 ) -> None:
     for _ in range(2):
         # Again, from the same checkpoint.
-        cells = build(saved)
-        sim.restore_state(saved / "state.h5")
-        after()
-        assert_same(columns([cells.get_data()]), uninterrupted[0])
-        sim.end()
-        assert_same(columns(read_blocks(saved / "run.h5")), uninterrupted[1])
+        assert_goes_on(saved, uninterrupted)
     assert sorted(file.name for file in saved.iterdir()) == ["run.h5", "state.h5"]
 
 
@@ -119,12 +124,7 @@ def test_the_file_is_found_beside_a_checkpoint_that_has_been_moved(
     sim.end()
     assert not (elsewhere / "run.h5").exists()
     shutil.move(saved / "run.h5", elsewhere)
-    cells = build(elsewhere)
-    sim.restore_state(elsewhere / "state.h5")
-    after()
-    assert_same(columns([cells.get_data()]), uninterrupted[0])
-    sim.end()
-    assert_same(columns(read_blocks(elsewhere / "run.h5")), uninterrupted[1])
+    assert_goes_on(elsewhere, uninterrupted)
     assert [file.name for file in saved.iterdir()] == ["state.h5"]
 
 

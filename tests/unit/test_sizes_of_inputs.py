@@ -20,7 +20,8 @@ from pyNN.recording.stream_reader import read_blocks
 from pyNN.recording.undo import UndoableFile, notes_of, roll_back
 from pyNN.serialization.results import read_report, read_spikes, write_spikes
 from pyNN.sweep import parse_parameter, parse_seeds, points
-from pyNN.sweep.store import read_results
+from pyNN.sweep.rows import OK, Row
+from pyNN.sweep.store import Study, read_results, write_results
 
 
 def cell(right: str, **others: Any) -> Any:
@@ -204,6 +205,19 @@ def test_an_hdf5_file_with_attributes_that_are_no_texts_or_numbers_is_refused(tm
         with pytest.raises(FileFormatError, match=f"'{name}' of '.*' is neither a number nor text"):
             read()
         path.write_bytes(valid)
+
+
+def test_results_of_a_study_whose_rows_are_no_texts_are_refused(tmp_path: Path) -> None:
+    """HDF5 itself may end the process where damage has made something else of them."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "results.h5"
+    write_results(path, Study("f()", ["w"], {}), [Row({"w": 0.5}, OK, {"n": 3})])
+    assert len(read_results(path)[1]) == 1
+    with h5py.File(path, "r+") as file:
+        del file["rows"]
+        file.create_dataset("rows", (1,), dtype=h5py.vlen_dtype(np.int32))
+    with pytest.raises(FileFormatError, match=r"results\.h5' is damaged: its rows are no texts"):
+        read_results(path)
 
 
 @pytest.mark.parametrize("library", ["earliest", "v110"])
