@@ -51,6 +51,9 @@ from pyNN.reference.layout import (
     WRONG_STEP,
 )
 
+FLAGS_AT_ONCE = 64
+"""Of as many cells it is asked first whether any spikes."""
+
 
 @njit(error_model="numpy")
 def _inject(group, update_step):
@@ -111,6 +114,15 @@ def _look_for_wrong(group, step):
 
 
 @njit(error_model="numpy")
+def _any(flags):
+    """Whether some flags are set, in vector instructions."""
+    found = 0
+    for cell in range(flags.shape[0]):
+        found |= flags[cell]
+    return found != 0
+
+
+@njit(error_model="numpy")
 def advance(address, first_step, count):
     """Take `count` updates of the cells of one thread; the spikes go to its lists, and their number is the result.
 
@@ -130,11 +142,16 @@ def advance(address, first_step, count):
             found = call(group[UPDATE_ADDRESS], address, step, begin)
             met |= found
             if found & SPIKES:
-                for cell in range(min(CELLS_AT_ONCE, last - begin)):
-                    if flags[cell] != 0:
-                        spike_steps[spikes] = step
-                        spike_cells[spikes] = begin + cell
-                        spikes += 1
+                end = min(CELLS_AT_ONCE, last - begin)
+                for row in range(0, end, FLAGS_AT_ONCE):
+                    some = flags[row : min(row + FLAGS_AT_ONCE, end)]
+                    if not _any(some):
+                        continue
+                    for cell in range(some.shape[0]):
+                        if some[cell] != 0:
+                            spike_steps[spikes] = step
+                            spike_cells[spikes] = begin + row + cell
+                            spikes += 1
         if met & NOT_FINITE:
             _look_for_wrong(group, step)
         if group[RECORDINGS] > 0:

@@ -18,7 +18,7 @@ def kernel(address, step, begin):
     end = min(begin + CELLS_AT_ONCE, group[LAST_CELL])
     states = carray(pointer(group[STATE_ADDRESS]), (group[STATES], size), np.float64)
     scratch = carray(pointer(group[SCRATCH_ADDRESS]), (group[STATES], size), np.float64)
-    refractory = floats(group[REFRACTORY_ADDRESS] + 8 * begin, end - begin)
+    refractory = carray(pointer(group[REFRACTORY_ADDRESS] + 4 * begin), (end - begin,), np.int32)
     # Without currents there are zeros, of which those of the first cells do for all.
     with_currents = group[CURRENTS] > 0 or group[COUPLED_ADDRESS] != 0
     injected = floats(group[INJECTED_ADDRESS] + 8 * (begin if with_currents else group[FIRST_CELL]), end - begin)
@@ -29,6 +29,8 @@ def kernel(address, step, begin):
         coefficients = carray(pointer(group[COEFFICIENT_ADDRESS]), (group[COEFFICIENTS],), np.float64)
     slot = 8 * (step & (group[INPUT_SLOTS] - 1)) * group[SLOT_STRIDE]
     arrived = carray(pointer(group[INPUT_ADDRESS] + slot), (group[RECEPTORS], group[RECEPTOR_STRIDE]), np.float64)
-    key = group[RANDOM_KEY]
-    return update(begin, end, states, refractory, arrived, injected, coefficients, flags, scratch, key, step)
+    return update(
+        begin, end, states, refractory, arrived, injected, coefficients, flags, scratch, group[RANDOM_KEY], step,
+        group[IDLE], group[FIRST_CELL],
+    )
 """

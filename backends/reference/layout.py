@@ -10,7 +10,7 @@ SLOTS = 1  # of the ring, a power of two
 RECEPTORS = 2
 STATES = 3
 STATE_ADDRESS = 4  # float64 (states, size)
-REFRACTORY_ADDRESS = 5  # float64 (size,): updates for which a cell is still held
+REFRACTORY_ADDRESS = 5  # int32 (size,): updates for which a cell is still held
 RING_ADDRESS = 6  # float64 (slots, receptors, size): sums of weights that arrive at step s, in slot s mod slots
 INJECTED_ADDRESS = 7  # float64 (size,)
 COEFFICIENTS = 8
@@ -65,7 +65,8 @@ FLIGHT_CELL_ADDRESS = 54
 FLIGHT_BEGIN = 55
 FLIGHT_END = 56
 FLIGHT_CAPACITY = 57  # 0: nothing is delivered from bundles
-GROUP_FIELDS = 58
+IDLE = 58  # bits of states and receptors that are 0 in all cells of a slice; see pyNN.equations.kernels.idle_bits
+GROUP_FIELDS = 59
 
 CELLS_AT_ONCE = 1024  # cells that an update, or a draw, is for; a multiple of those that vector instructions work on
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
+from pyNN.equations.kernels import idle_bits
 from pyNN.equations.stepped import is_stepped
 from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
@@ -64,6 +65,13 @@ def kernel_unit(group: CellGroup) -> Unit:
 
 def _address(unit: Unit, name: str) -> int:
     return load(unit)[name].address
+
+
+def _without_input(world: World, group: CellGroup) -> set[int]:
+    """The receptors of a group that no connection leads to, and at which nothing is on its way."""
+    used = {route.receptor for route in world.routes if route.target is group and route.has_connections}
+    used |= {part.receptor for synapses in world.ruled for part in synapses.parts if part.target is group}
+    return {r for r in range(len(group.analysis.receptors)) if r not in used and not group.ring[:, r].any()}
 
 
 def _plain(values: Any, kind: Any) -> NDArray[Any]:
@@ -122,6 +130,8 @@ class NumbaEngine:
         self._bundled_labels: list[dict[str, float]] = []
         """What each piece that is delivered costs by label, in connections."""
         self._may_bundle = True
+        self._idle_receptors: dict[int, set[int]] = {}
+        """Receptors of each group without input."""
 
     def _drive(self) -> int:
         return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
@@ -245,6 +255,7 @@ class NumbaEngine:
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
+        self._idle_receptors = {id(group): _without_input(world, group) for group in world.cells}
         self._describe_bundles(world)
         self._describe_tables(world)
 
@@ -729,7 +740,9 @@ class NumbaEngine:
                 record[layout.LIMIT_ADDRESS], record[layout.LIMIT_ROW_ADDRESS] = limits.ctypes.data, rows.ctypes.data
                 record[layout.LIMIT_ROWS], record[layout.LIMITS] = limits.shape
         for group in world.cells:
-            self._records[self._rows[id(group)], layout.SIGNAL_START] = world.chunk_start
+            number = self._rows[id(group)]
+            self._parts[:, number, layout.IDLE] = self._idle(group)
+            self._records[number, layout.SIGNAL_START] = world.chunk_start
             currents, recordings = self._tables[id(group)]
             self._describe_currents(world, group, currents, chunk)
             for row, recording in zip(recordings, world.state_recordings(group), strict=True):
@@ -742,6 +755,16 @@ class NumbaEngine:
                 row[layout.EVERY] = recording.every
                 row[layout.ROW_LENGTH] = len(recording.cells)
         self._divide_recordings(world)
+
+    def _idle(self, group: CellGroup) -> int:
+        """What is 0 in all cells, and stays so, in the bits of layout.IDLE."""
+        receptors = self._idle_receptors[id(group)]
+        states = [
+            group.analysis.states.index(name)
+            for name, (rows, fed_by) in group.analysis.idle.items()
+            if fed_by <= receptors and not group.states[rows].any()
+        ]
+        return idle_bits(states, receptors)
 
     def _describe_currents(
         self, world: World, group: CellGroup, table: NDArray[np.int64], chunk: list[Any]

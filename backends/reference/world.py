@@ -67,7 +67,8 @@ class CellGroup:
             self.states[row] = _numbers(spec, name, start)
         self.every = int(round(self.analysis.interval / dt)) if self.analysis.interval else 1
         self.tables = [tabulated(spec.model.tables[name]) for name in self.analysis.tables]
-        self.refractory: FloatArray = np.zeros(spec.size)
+        self.refractory: NDArray[np.int32] = np.zeros(spec.size, dtype=np.int32)
+        """Updates for which a cell is still held."""
         self.injected: FloatArray = np.zeros(spec.size)
         self.ring: FloatArray = np.zeros((1, len(self.analysis.receptors), spec.size))
         self.parameters: dict[str, Any] = {

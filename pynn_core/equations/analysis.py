@@ -167,6 +167,25 @@ class Analysis:
         return closure(len(self.linear), [(i, j) for i, j, _ in self.matrix])
 
     @property
+    def idle(self) -> dict[str, tuple[list[int], set[int]]]:
+        """States that stay 0 if some states (rows) are 0 to begin with, while nothing arrives at some receptors.
+
+        They are linear, and so are those that influence them; nothing else changes any of them.
+        """
+        if self.extended:
+            return {}
+        driven = {i for i, *_ in (*self.drive, *self.injection)}
+        driven |= {i for i, name in enumerate(self.linear) if name in dict(self.reset)}
+        found = {}
+        for row, name in enumerate(self.linear):
+            rows = {j for i, j in self.dependencies if i == row}
+            if not rows & driven:
+                names = [self.linear[j] for j in sorted(rows)]
+                receptors = {receptor for state, receptor, _ in self.arrivals if state in names}
+                found[name] = ([self.states.index(n) for n in names], receptors)
+        return found
+
+    @property
     def held_linear(self) -> list[int]:
         return [i for i, name in enumerate(self.linear) if name in self.held]
 

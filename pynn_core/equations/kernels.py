@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 
 from pyNN.equations.analysis import FREE, INDEX, INJECTED, LAST_SPIKE, OLD, RANDOM, TIME, TIME_AT_END, Analysis, public
@@ -34,8 +34,12 @@ from pyNN.equations.lockstep import Lockstep, numba_integrate, numpy_integrate
 from pyNN.equations.methods import DORMAND_PRINCE, DORMAND_PRINCE_8, Tableau
 from pyNN.equations.outcome import NOT_FINITE, SPIKES
 from pyNN.equations.program import Program, Propagator, mentions, rename
+from pyNN.equations.propagators import LONGEST_HELD, ROUNDING
 from pyNN.equations.refinement import Refined
 
+_IDLE_RECEPTOR = 32
+"""The bit of a kernel's `idle` that is for the first receptor; the bits from 0 on are for states."""
+_LAST_BIT = 62
 _RECEPTORS_IN_LINE = 3
 """Up to as many, what has arrived is cleared where it is read; beyond that a loop over receptors is sooner compiled."""
 
@@ -46,6 +50,12 @@ def build(analysis: Analysis, tableau: Tableau | None = None) -> Program:
     program = Program(analysis, tableau or (DORMAND_PRINCE_8 if lockstep else DORMAND_PRINCE), lockstep=lockstep)
     _Builder(program).run()
     return program
+
+
+def idle_bits(states: Collection[int], receptors: Collection[int]) -> int:
+    """What tells a kernel which rows are 0 and stay so: of states that are in `Analysis.idle`, and of receptors."""
+    bits = [*(i for i in states if i < _IDLE_RECEPTOR), *(_IDLE_RECEPTOR + i for i in receptors)]
+    return sum(1 << bit for bit in bits if bit <= _LAST_BIT)
 
 
 class _Builder:
@@ -293,7 +303,8 @@ class _Builder:
                 self._draw("refractory", out, current)
                 period = "_held"
                 text = self._at_end(rename(analysis.refractory_value, current))
-                out.append((period, f"ceil(({text})/_dt - 1e-3)"))
+                out.append((period, f"ceil(({text})/_dt - {ROUNDING!r})"))
+                out.append((period, f"where({period} < {LONGEST_HELD!r}, maximum({period}, 0.0), {LONGEST_HELD!r})"))
             value = f"where(_spiking, {period}, where(_active, _refractory, _refractory - 1.0))"
         out.append(("_f_refractory", f"where(_due, {value}, _refractory)" if analysis.interval else value))
 
@@ -354,13 +365,16 @@ def numpy_source(program: Program) -> str:
 
 
 def numba_source(program: Program, per_cell: bool) -> str:
-    """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step)`.
+    """Module with a compiled `update(first, last, x, refractory, arrived, i_inj, c, flags, scratch, key, step, idle,
+    home)`.
 
     It updates the cells from `first` to `last` - 1, and returns SPIKES if any of them spikes, plus NOT_FINITE if a
     state of any may have become infinite or no number. `x` is (states, n) and changed in place, as is `refractory`;
     `arrived` is (receptors, n) and set to zero; flags[i] is 1 in cells that spike. `refractory`, `i_inj` and `flags`
     have the cells of the update only. `c` is (coefficients,), or with `per_cell` (coefficients, n). `scratch` is like
-    `x`. With `key` and `step`, a cell's index gives its random number.
+    `x`. With `key` and `step`, a cell's index gives its random number. The bits of `idle`, see `idle_bits`, tell which
+    rows of `x` and `arrived` are 0 in all cells and stay so: the cells from `home` on stand for all in them, so that
+    they are read and written in the innermost cache.
     """
     analysis = program.analysis
     lines = [NUMBA_HEADER, *([NUMBA_EXPONENTIALS] if _uses_exponentials(program) else [])]
@@ -382,12 +396,13 @@ def numba_source(program: Program, per_cell: bool) -> str:
     lines += [
         "",
         '@njit(error_model="numpy")',
-        "def update(_first, _last, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step):",
+        "def update(_first, _last, _x, _refractories, _w, _injected, _c, _flags, _scratch, _key, _step, _idle,",
+        "           _home):",
         "    _n = _last - _first",
     ]
     views = [
-        *(f"_x{i} = _x[{i}, _first:_last]" for i, _ in states),
-        *(f"_row{i} = _w[{i}, _first:_last]" for i in receptors),
+        *(line for i, name in states for line in _view(f"_x{i}", f"_x[{i}", i if name in analysis.idle else -1)),
+        *(line for i in receptors for line in _view(f"_row{i}", f"_w[{i}", _IDLE_RECEPTOR + i)),
         *(f"_c{i} = _c[{i}, _first:_last]" if per_cell else f"{name} = _c[{i}]" for i, name in coefficients),
         *(f"_scratch{i} = _scratch[{i}, _first:_last]" for i, _ in states),
     ]
@@ -458,6 +473,14 @@ def numba_source(program: Program, per_cell: bool) -> str:
         body += _loop("range(_n)", "_i", needed(shared(second)))
     lines += [*(f"    {line}" for line in needed([*views, *body, *cleared, "return _any"])), ""]
     return "\n".join(lines)
+
+
+def _view(name: str, row: str, bit: int) -> list[str]:
+    """Lines that name the cells of a row, of which a bit of `idle` may say that they are idle; -1: none does."""
+    if not 0 <= bit <= _LAST_BIT:
+        return [f"{name} = {row}, _first:_last]"]
+    first = f"_from{name}"
+    return [f"{first} = _home if _idle & {1 << bit} else _first", f"{name} = {row}, {first}:{first} + _n]"]
 
 
 def _loop(values: str, name: str, body: list[str]) -> list[str]:

@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from pyNN.equations.kernels import Program, Propagator
+from pyNN.equations.program import Program, Propagator
 from pyNN.models import TimedArray
 from pyNN.specs import FloatArray
 
 ROUNDING = 1e-3
 """A period that exceeds a whole number of steps by less than this fraction of a step counts as that number."""
 
+LONGEST_HELD = 2.0**31 - 1.0
+"""In updates: an infinite refractory period, and one that is no number, is that long."""
 
 _FEW = 100
 """Number of matrices up to which SciPy exponentiates them."""
 
 
 def refractory_steps(period: Any, dt: float) -> Any:
-    """Number of updates for which a refractory period (ms) holds a cell: rounded up, as NEST does."""
-    return np.ceil(np.asarray(period, dtype=float) / dt - ROUNDING)
+    """Number of updates for which a refractory period (ms) holds a cell: rounded up, as NEST does; see LONGEST_HELD."""
+    steps = np.ceil(np.asarray(period, dtype=float) / dt - ROUNDING)
+    return np.where(steps < LONGEST_HELD, np.maximum(steps, 0.0), LONGEST_HELD)
 
 
 def coefficients(

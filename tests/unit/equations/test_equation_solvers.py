@@ -103,7 +103,7 @@ def test_each_cell_is_bit_for_bit_what_it_is_alone(tmp_path):
         size = x.shape[1]
         x = np.ascontiguousarray(x)
         made.update(0, size, x, np.zeros(size), np.zeros((2, size)), np.zeros(size), np.array(values),
-                    np.zeros(size, int), np.zeros_like(x), 0, 0)
+                    np.zeros(size, int), np.zeros_like(x), 0, 0, 0, 0)
         return x
 
     together = numba(start.copy())
@@ -121,7 +121,7 @@ def test_a_state_that_is_no_number_stays_so_and_harms_no_other(tmp_path):
     made = compiled(kernels.numba_source(program, False), tmp_path, "no_number")
     x = np.array([[1.0, np.nan, 1.0], [0.0, 0.0, 0.0]])
     made.update(0, 3, x, np.zeros(3), np.zeros((0, 3)), np.zeros(3), np.array(values), np.zeros(3, int),
-                np.zeros((2, 3)), 0, 0)
+                np.zeros((2, 3)), 0, 0, 0, 0)
     plain = np.array([[1.0, np.nan, 1.0], [0.0, 0.0, 0.0]])
     with np.errstate(all="ignore"):
         module.update(plain, np.zeros(3), np.zeros((0, 3)), np.zeros(3), values)
