@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 import os
 import pickle
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -237,6 +239,53 @@ def check_stored(dataset: Any) -> None:
                 f"'{dataset.file.filename}' is damaged: '{dataset.name}' is said to have {dataset.size} values, which "
                 "the file does not hold."
             )
+    if dataset.dtype.kind == "O":
+        _check_lengths(dataset)
+
+
+_REFERENCE = np.dtype([("length", "<u4"), ("place", "<u8"), ("index", "<u4")])
+"""What a dataset has of a text, or of a list of numbers, of any length: how long it is, and where it is in a heap."""
+
+
+def _check_lengths(dataset: Any) -> None:
+    """FileFormatError where an item of any length claims to be longer than the file.
+
+    HDF5 (2.0) would take memory for that, up to 32 GB, and fill it. References that are kept in another way than in one
+    piece, or in chunks that are not compressed or only with deflate, are not looked at.
+    """
+    import h5py
+
+    base = h5py.check_vlen_dtype(dataset.dtype)
+    item = base.itemsize if isinstance(base, np.dtype) else 1
+    path = dataset.file.filename
+    size = os.path.getsize(path)
+    for content in _kept_bytes(dataset, path, size):
+        references = np.frombuffer(content[: len(content) // _REFERENCE.itemsize * _REFERENCE.itemsize], _REFERENCE)
+        if item * int(references["length"].max(initial=0)) > size:
+            raise FileFormatError(
+                f"'{path}' is damaged: '{dataset.name}' is said to have an item that is longer than the file."
+            )
+
+
+def _kept_bytes(dataset: Any, path: str, size: int) -> Iterator[bytes]:
+    """What a file of some size has of a dataset, piece by piece, as it stands there but for compression."""
+    if dataset.chunks is None:
+        offset = dataset.id.get_offset()
+        if offset is not None:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                yield file.read(min(dataset.id.get_storage_size(), size))
+        return
+    from h5py import h5z
+
+    layout = dataset.id.get_create_plist()
+    filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
+    if filters not in ([], [h5z.FILTER_DEFLATE]):
+        return
+    largest = _REFERENCE.itemsize * math.prod(dataset.chunks)
+    for number in range(dataset.id.get_num_chunks()):
+        skipped, content = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
+        yield zlib.decompressobj().decompress(content, largest) if filters and not skipped else content
 
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"

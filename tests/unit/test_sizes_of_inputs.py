@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,39 @@ def test_results_of_a_study_whose_rows_are_no_texts_are_refused(tmp_path: Path) 
         file.create_dataset("rows", (1,), dtype=h5py.vlen_dtype(np.int32))
     with pytest.raises(FileFormatError, match=r"results\.h5' is damaged: its rows are no texts"):
         read_results(path)
+
+
+@pytest.mark.parametrize("base", ["text", np.float64])
+@pytest.mark.parametrize("layout", [{}, {"chunks": (2,)}, {"chunks": (2,), "compression": "gzip"}])
+def test_an_hdf5_file_with_an_item_that_is_longer_than_the_file_is_refused(
+    tmp_path: Path, base: Any, layout: dict[str, Any]
+) -> None:
+    """HDF5 itself would fill 32 GB."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "data.h5"
+    kind = h5py.string_dtype() if base == "text" else h5py.vlen_dtype(base)
+    items = [b"one", b"two", b"three"] if base == "text" else [np.arange(float(n)) for n in (3, 4, 5)]
+    with h5py.File(path, "w") as file:
+        stored = file.create_dataset("data", (3,), dtype=kind, **layout)
+        for number, item in enumerate(items):
+            stored[number] = item
+    assert all(np.array_equal(a, b) for a, b in zip(HDF5ArrayFile(str(path)).read(), items, strict=True))
+    for length in (2**32 - 1, path.stat().st_size + 1):
+        with h5py.File(path, "r+") as file:
+            stored = file["data"]
+            if layout:
+                _, content = stored.id.read_direct_chunk((2,))
+                content = zlib.decompress(content) if "compression" in layout else content
+                content = struct.pack("<I", length) + content[4:]
+                content = zlib.compress(content) if "compression" in layout else content
+                stored.id.write_direct_chunk((2,), content)
+            offset = stored.id.get_offset()
+        if not layout:
+            with open(path, "r+b") as raw:
+                raw.seek(offset + 32)
+                raw.write(struct.pack("<I", length))
+        with pytest.raises(FileFormatError, match="'/data' is said to have an item that is longer than the file"):
+            HDF5ArrayFile(str(path)).read()
 
 
 @pytest.mark.parametrize("library", ["earliest", "v110"])
