@@ -33,6 +33,11 @@ def unit(name: str) -> Unit:
     )
 
 
+def loops_are_ready() -> bool:
+    """Whether some have been compiled, by this process or an earlier one, so that there is a compiler."""
+    return any(is_ready(unit(name)) for name in LOOPS)
+
+
 def loop(name: str, request: ConnectionRequest, number: float) -> Function | None:
     """The loop for some number of connections; None where NumPy is to do it.
 

@@ -17,6 +17,7 @@ from pyNN.backend import Backend, Session, Settings, Spikes
 from pyNN.checkpoint.journal import RESET, RESTORE, RUN, Event, Journal, Resumption, RunInProgress
 from pyNN.checkpoint.keeper import Keeper
 from pyNN.checkpoint.originals import Originals
+from pyNN.connectors.compiled import loops_are_ready
 from pyNN.core import user_stacklevel
 from pyNN.errors import (
     CapabilityError,
@@ -43,6 +44,7 @@ from pyNN.parallel import (
 from pyNN.populations import Population
 from pyNN.profiling import Profile, Timings
 from pyNN.projections import Projection
+from pyNN.random.streams import use_loops
 from pyNN.recording import SynapseRecorder
 from pyNN.recording.columns import time_of
 from pyNN.recording.stream import StreamedPopulation, Streams
@@ -87,6 +89,8 @@ class Simulation:
         self.closed = False
         self._next_recording = 0
         self._draws = 0
+        self._pairs = 0
+        """Of cells that a projection might have connected so far."""
         self._current_histories: dict[int, list[FloatArray]] = {}
         self._files_at_end: list[tuple[Any, Any, Any]] = []
         self.current_sources: dict[int, Any] = {}
@@ -132,15 +136,19 @@ class Simulation:
         return self.backend.title
 
     def compiles(self, pairs: int) -> bool:
-        """Whether connecting `pairs` pairs of cells is left to compiled loops; the connections are the same without.
+        """Whether connecting `pairs` more pairs of cells is left to compiled loops; connections are the same without.
 
-        An engine that was chosen to need no compiler gets none. A simulator that needs none itself gets one where that
-        saves more time than loading it takes.
+        An engine that was chosen to need no compiler gets none. A simulator that needs none itself gets the loops if
+        they were compiled before, and otherwise when it has spent more time without than a compiler takes to load.
         """
         engine = self.settings.options.get("engine")
         if engine is not None:
             return bool(engine != "numpy")
-        return "numba" in sys.modules or pairs >= _PAIRS_WORTH_A_COMPILER
+        self._pairs += pairs
+        if "numba" in sys.modules or self._pairs >= _PAIRS_WORTH_A_COMPILER or loops_are_ready():
+            use_loops()
+            return True
+        return False
 
     # --- describing --------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ _IDLE_SECONDS = 2.0
 _MOST_WORKERS = 8
 
 _Find = Callable[[], "bytes | None"]
-_Job = tuple["Future[bytes]", Unit, _Find]
+_Job = tuple["Future[bytes]", Unit, str, _Find]
 
 
 class _Worker:
@@ -68,8 +68,10 @@ class _Pool:
 
     def submit(self, unit: Unit, find: _Find) -> Future[bytes]:
         future: Future[bytes] = Future()
+        # Made here, as Python 3.11 may fail when two threads parse at a time (github.com/python/cpython/issues/106905).
+        text = unit.text
         with self._lock:
-            self._jobs.put((future, unit, find))
+            self._jobs.put((future, unit, text, find))
             if self._waiting < self._jobs.qsize() and self._threads < _number_of_workers():
                 self._threads += 1
                 threading.Thread(target=self._serve, daemon=True, name="pynn-compile").start()
@@ -110,14 +112,14 @@ class _Pool:
                 with contextlib.suppress(OSError):
                     worker = self._start_worker()
             while (job := self._next()) is not None:
-                future, unit, find = job
+                future, unit, text, find = job
                 try:
                     with _only_process(unit):
                         code = find()
                         if code is None:
                             if worker is None:
                                 worker = self._start_worker()
-                            code = _compiled(worker, unit)
+                            code = _compiled(worker, unit, text)
                     future.set_result(code)
                 except BaseException as error:
                     future.set_exception(error)
@@ -126,9 +128,9 @@ class _Pool:
                 worker.close()
 
 
-def _compiled(worker: _Worker, unit: Unit) -> bytes:
+def _compiled(worker: _Worker, unit: Unit, text: str) -> bytes:
     symbols = {name: unit.symbol(name) for name in unit.signatures}
-    job = {"name": unit.name, "text": unit.text, "signatures": dict(unit.signatures), "symbols": symbols}
+    job = {"name": unit.name, "text": text, "signatures": dict(unit.signatures), "symbols": symbols}
     try:
         reply = worker.compile(job)
     except OSError as error:

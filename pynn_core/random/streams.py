@@ -10,6 +10,7 @@ of `pyNN.random.compiled`.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -104,6 +105,11 @@ def normals(key: int, rows: Any, ordinals: Any) -> FloatArray:
 def exponentials(key: int, rows: Any, ordinals: Any) -> FloatArray:
     """Exponential numbers of mean 1, one for each pair of `rows` and `ordinals`: -log(1 - u) of the uniforms there."""
     return _elementwise(lambda k, r, o: -log(1.0 - _uniform_block(k, r, o)), key, rows, ordinals)
+
+
+def use_loops() -> None:
+    """From now on, have compiled loops draw many numbers at a time. They are the same numbers."""
+    importlib.import_module("pyNN.random.native")
 
 
 def expect(number: int) -> None:

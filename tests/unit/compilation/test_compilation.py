@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -139,3 +140,17 @@ def test_what_a_unit_imports_identifies_it():
     assert other.identity != UNIT.identity
     assert Unit(UNIT.name, SUM, {"running": "f8* f8 f8*"}).identity != UNIT.identity
     assert Unit("another name", SUM, UNIT.signatures).identity == UNIT.identity
+
+
+def test_the_text_of_a_unit_is_made_by_whoever_wants_it():
+    """To make it may take parsing, which Python 3.11 cannot do in two threads at a time."""
+    threads = []
+
+    def text():
+        threads.append(threading.current_thread())
+        return SUM
+
+    unit = Unit("made later", text, {"running": "f8* f8 f8* -> f8"}, key="made later")
+    request(unit)
+    assert load(unit)["running"](np.arange(4.0), 2.0, np.zeros(4)) == 12.0
+    assert set(threads) == {threading.main_thread()}
