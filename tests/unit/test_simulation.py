@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -147,3 +148,17 @@ def test_timings_cover_connecting_building_and_running(script):
     script.Projection(cells, cells, connector(), StaticSynapse(weight=0.1, delay=1.0))
     script.run(10.0)
     assert all(script.simulation.timings[name] > 0.0 for name in ("connect", "build", "run"))
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_backend_without_a_compiler_uses_loops_that_are_there_or_worth_it(
+    monkeypatch: pytest.MonkeyPatch, ready: bool
+) -> None:
+    script = Script(MockBackend())
+    script.setup()
+    simulation = script.simulation
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setattr("pyNN.simulation.loops_are_ready", lambda: ready)
+    asked = [simulation.compiles(pairs) for pairs in (1000, 200_000_000, 200_000_000, 10)]
+    assert asked == [ready, ready, True, True]
+    assert "pyNN.random.native" in sys.modules
