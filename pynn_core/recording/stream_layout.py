@@ -15,9 +15,11 @@ A segment is what was recorded between two calls of reset(). A part (v_000) is w
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,13 +59,47 @@ def h5py() -> Any:
 
 
 def _is_being_written(path: Path) -> bool:
-    """Whether a writer has the file open, or was interrupted. Only then is HDF5 to repeat what it cannot read.
-
-    Of a damaged file it would repeat that for ever.
-    """
+    """Whether a writer has the file open, or was interrupted. Only then is HDF5 to repeat what it cannot read."""
     with open(path, "rb") as file:
         begin = file.read(12)
     return len(begin) == 12 and begin[11] != 0
+
+
+_ATTEMPTS = 25
+"""How often HDF5 reads again what a writer seems to be changing. It waits 1 ns before the second attempt, then twice as
+long each time: 30 ms in all. The hundred attempts that it makes of itself have no end where a file is damaged."""
+
+
+@cache
+def _attempts_setter() -> Any:
+    """The function of HDF5 that says how often, for which h5py has no name; None where it is not found.
+
+    On Windows it cannot be found through h5py's module.
+    """
+    found = getattr(ctypes.CDLL(h5py().h5p.__file__), "H5Pset_metadata_read_attempts", None)
+    if found is not None:
+        found.argtypes = (ctypes.c_int64, ctypes.c_uint)
+    return found
+
+
+def _access() -> Any:
+    """How HDF5 is to open a file of which one process may read what another one appends."""
+    package = h5py()
+    access = package.h5p.create(package.h5p.FILE_ACCESS)
+    access.set_fclose_degree(package.h5f.CLOSE_STRONG)
+    access.set_file_locking(False, True)
+    set_attempts = _attempts_setter()
+    if set_attempts is not None:
+        set_attempts(access.id, _ATTEMPTS)
+    return access
+
+
+def _opened(path: Path) -> Any:
+    package = h5py()
+    if not _is_being_written(path):
+        return package.File(path, "r", locking=False)
+    mode = package.h5f.ACC_RDONLY | package.h5f.ACC_SWMR_READ
+    return package.File(package.h5f.open(os.fsencode(path), mode, _access()))
 
 
 _WRONG_CONTENTS = (
@@ -94,12 +130,12 @@ def open_for_reading(path: Path) -> Any:
     """The open h5py.File; waits while a writer creates something in it, and reads what an interrupted one has left."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
-    package = h5py()
+    h5py()
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             check_heaps(path)
-            source = package.File(path, "r", swmr=_is_being_written(path), locking=False)
+            source = _opened(path)
             break
         except (OSError, FileFormatError) as error:
             # A file that is open for anything but appending cannot be read for some milliseconds.
@@ -137,11 +173,8 @@ def open_for_appending(path: Path, cache_bytes: int) -> Any:
     Opening and then saying so, as h5py's `swmr_mode` does, would leave a moment in which a process that is killed
     leaves a file that no reader accepts.
     """
-    package = h5py()
-    access = package.h5p.create(package.h5p.FILE_ACCESS)
-    access.set_fclose_degree(package.h5f.CLOSE_STRONG)
+    package, access = h5py(), _access()
     access.set_libver_bounds(package.h5f.LIBVER_V110, package.h5f.LIBVER_V110)
-    access.set_file_locking(False, True)
     metadata, slots, _, preemption = access.get_cache()
     access.set_cache(metadata, slots, cache_bytes, preemption)
     flags = package.h5f.ACC_RDWR | package.h5f.ACC_SWMR_WRITE

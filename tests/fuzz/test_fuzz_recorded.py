@@ -82,7 +82,13 @@ def test_a_streamed_recording_is_read_or_refused(
     sim.run(2.0)
     sim.end()
     assert len(read_blocks(path)) == len(read_blocks(path, lazy=True)) == 1
-    for content in damaged_copies([path.read_bytes()], 100, WORDS):
+    finished = path.read_bytes()
+    # The mark of a writer stays in the file if that is killed.
+    with stream_layout.open_for_appending(path, 1 << 20):
+        being_written = path.read_bytes()
+        assert len(read_blocks(path)) == 1
+    assert being_written != finished
+    for content in damaged_copies([finished, being_written], 100, WORDS):
         path.write_bytes(content)
         for lazy in (False, True):
             blocks = read_or_refuse(partial(read_blocks, path, lazy=lazy))
