@@ -158,7 +158,8 @@ class StreamFile:
                 self._create()
             self._reserve(sum(part.waiting_bytes for part in parts) * 9 // 8 + _SLACK_BYTES + (len(parts) << 18))
             self._append(parts, step, notes)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, KeyError) as error:
+            # The last is what h5py makes of a part that somebody has damaged.
             self._fail(error, step)
         for part in parts:
             part.written += part.waiting_number
@@ -183,7 +184,7 @@ class StreamFile:
         self._created = bool(run)
 
     def _fail(self, error: Exception, step: int) -> None:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or " ".join(map(str, error.args))
         held = f"It holds everything up to t = {time_of(self.until_step, self._dt):g} ms"
         raise RecordingFileError(
             f"Recorded data could not be written to '{self.path}' at t = {time_of(step, self._dt):g} ms: {reason}. "
