@@ -59,6 +59,8 @@ _FIRST_CHUNK_STEPS = 500
 _CHUNK_SECONDS = 0.5
 _PAIRS_WORTH_A_COMPILER = 300_000_000
 """At a probability of 2 % some 0.6 s of NumPy; loading Numba takes 0.4 s."""
+_PAIRS_WORTH_LOOPS = 20_000_000
+"""As many take NumPy as long as it takes to load loops that are compiled."""
 
 
 _CONNECTIONS_WORTH_BUILDING = 1 << 20
@@ -145,10 +147,13 @@ class Simulation:
         if engine is not None:
             return bool(engine != "numpy")
         self._pairs += pairs
-        if "numba" in sys.modules or self._pairs >= _PAIRS_WORTH_A_COMPILER or loops_are_ready():
-            use_loops()
-            return True
-        return False
+        needed = _PAIRS_WORTH_A_COMPILER
+        if self._pairs >= _PAIRS_WORTH_LOOPS and loops_are_ready():
+            needed = _PAIRS_WORTH_LOOPS
+        if "numba" not in sys.modules and self._pairs < needed:
+            return False
+        use_loops()
+        return True
 
     # --- describing --------------------------------------------------------------------------------------------
 

@@ -67,11 +67,16 @@ def _address(unit: Unit, name: str) -> int:
     return load(unit)[name].address
 
 
-def _without_input(world: World, group: CellGroup) -> set[int]:
-    """The receptors of a group that no connection leads to, and at which nothing is on its way."""
+def _without_input(world: World, group: CellGroup) -> tuple[set[int], dict[int, list[int]]]:
+    """The receptors of a group that no connection leads to, and at which nothing is on its way; what only they change.
+
+    These are states by row, with the rows of those that influence them.
+    """
     used = {route.receptor for route in world.routes if route.target is group and route.has_connections}
     used |= {part.receptor for synapses in world.ruled for part in synapses.parts if part.target is group}
-    return {r for r in range(len(group.analysis.receptors)) if r not in used and not group.ring[:, r].any()}
+    receptors = {r for r in range(len(group.analysis.receptors)) if r not in used and not group.ring[:, r].any()}
+    idle = group.analysis.idle.items()
+    return receptors, {group.analysis.states.index(n): rows for n, (rows, fed_by) in idle if fed_by <= receptors}
 
 
 def _plain(values: Any, kind: Any) -> NDArray[Any]:
@@ -130,8 +135,8 @@ class NumbaEngine:
         self._bundled_labels: list[dict[str, float]] = []
         """What each piece that is delivered costs by label, in connections."""
         self._may_bundle = True
-        self._idle_receptors: dict[int, set[int]] = {}
-        """Receptors of each group without input."""
+        self._without_input: dict[int, tuple[set[int], dict[int, list[int]]]] = {}
+        """Receptors of each group without input; states that are idle if, and as long as, the rows of some are 0."""
 
     def _drive(self) -> int:
         return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
@@ -255,7 +260,7 @@ class NumbaEngine:
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
-        self._idle_receptors = {id(group): _without_input(world, group) for group in world.cells}
+        self._without_input = {id(group): _without_input(world, group) for group in world.cells}
         self._describe_bundles(world)
         self._describe_tables(world)
 
@@ -758,13 +763,9 @@ class NumbaEngine:
 
     def _idle(self, group: CellGroup) -> int:
         """What is 0 in all cells, and stays so, in the bits of layout.IDLE."""
-        receptors = self._idle_receptors[id(group)]
-        states = [
-            group.analysis.states.index(name)
-            for name, (rows, fed_by) in group.analysis.idle.items()
-            if fed_by <= receptors and not group.states[rows].any()
-        ]
-        return idle_bits(states, receptors)
+        receptors, states = self._without_input[id(group)]
+        idle = [row for row, others in states.items() if not any(group.states[other].any() for other in others)]
+        return idle_bits(idle, receptors)
 
     def _describe_currents(
         self, world: World, group: CellGroup, table: NDArray[np.int64], chunk: list[Any]
