@@ -147,10 +147,8 @@ class Simulation:
         if engine is not None:
             return bool(engine != "numpy")
         self._pairs += pairs
-        needed = _PAIRS_WORTH_A_COMPILER
-        if self._pairs >= _PAIRS_WORTH_LOOPS and loops_are_ready():
-            needed = _PAIRS_WORTH_LOOPS
-        if "numba" not in sys.modules and self._pairs < needed:
+        there = "numba" in sys.modules or (self._pairs >= _PAIRS_WORTH_LOOPS and loops_are_ready())
+        if not there and self._pairs < _PAIRS_WORTH_A_COMPILER:
             return False
         use_loops()
         return True

@@ -123,6 +123,21 @@ def _any(flags):
 
 
 @njit(error_model="numpy")
+def _list_spikes(flags, step, first, spike_steps, spike_cells, spikes):
+    """Append the spikes of the cells from `first` on to lists of `spikes` spikes; how many there are then."""
+    for row in range(0, flags.shape[0], FLAGS_AT_ONCE):
+        some = flags[row : row + FLAGS_AT_ONCE]
+        if not _any(some):
+            continue
+        for cell in range(some.shape[0]):
+            if some[cell] != 0:
+                spike_steps[spikes] = step
+                spike_cells[spikes] = first + row + cell
+                spikes += 1
+    return spikes
+
+
+@njit(error_model="numpy")
 def advance(address, first_step, count):
     """Take `count` updates of the cells of one thread; the spikes go to its lists, and their number is the result.
 
@@ -143,15 +158,7 @@ def advance(address, first_step, count):
             met |= found
             if found & SPIKES:
                 end = min(CELLS_AT_ONCE, last - begin)
-                for row in range(0, end, FLAGS_AT_ONCE):
-                    some = flags[row : min(row + FLAGS_AT_ONCE, end)]
-                    if not _any(some):
-                        continue
-                    for cell in range(some.shape[0]):
-                        if some[cell] != 0:
-                            spike_steps[spikes] = step
-                            spike_cells[spikes] = begin + row + cell
-                            spikes += 1
+                spikes = _list_spikes(flags[:end], step, begin, spike_steps, spike_cells, spikes)
         if met & NOT_FINITE:
             _look_for_wrong(group, step)
         if group[RECORDINGS] > 0:

@@ -176,9 +176,9 @@ class Analysis:
             return {}
         driven = {i for i, *_ in (*self.drive, *self.injection)}
         driven |= {i for i, name in enumerate(self.linear) if name in dict(self.reset)}
-        found = {}
+        dependencies, found = self.dependencies, {}
         for row, name in enumerate(self.linear):
-            rows = {j for i, j in self.dependencies if i == row}
+            rows = {j for i, j in dependencies if i == row}
             if not rows & driven:
                 names = [self.linear[j] for j in sorted(rows)]
                 receptors = {receptor for state, receptor, _ in self.arrivals if state in names}

@@ -37,9 +37,8 @@ from pyNN.equations.program import Program, Propagator, mentions, rename
 from pyNN.equations.propagators import LONGEST_HELD, ROUNDING
 from pyNN.equations.refinement import Refined
 
-_IDLE_RECEPTOR = 32
-"""The bit of a kernel's `idle` that is for the first receptor; the bits from 0 on are for states."""
-_LAST_BIT = 62
+_STATE_BITS, _RECEPTOR_BITS = range(32), range(32, 63)
+"""The bits of a kernel's `idle` for the first states and receptors; further ones have none."""
 _RECEPTORS_IN_LINE = 3
 """Up to as many, what has arrived is cleared where it is read; beyond that a loop over receptors is sooner compiled."""
 
@@ -54,8 +53,12 @@ def build(analysis: Analysis, tableau: Tableau | None = None) -> Program:
 
 def idle_bits(states: Collection[int], receptors: Collection[int]) -> int:
     """What tells a kernel which rows are 0 and stay so: of states that are in `Analysis.idle`, and of receptors."""
-    bits = [*(i for i in states if i < _IDLE_RECEPTOR), *(_IDLE_RECEPTOR + i for i in receptors)]
-    return sum(1 << bit for bit in bits if bit <= _LAST_BIT)
+    return sum(_bit(_STATE_BITS, row) for row in states) + sum(_bit(_RECEPTOR_BITS, row) for row in receptors)
+
+
+def _bit(bits: range, row: int) -> int:
+    """The bit of a row as a number; 0: it has none."""
+    return 1 << bits[row] if row < len(bits) else 0
 
 
 class _Builder:
@@ -400,9 +403,10 @@ def numba_source(program: Program, per_cell: bool) -> str:
         "           _home):",
         "    _n = _last - _first",
     ]
+    idle = analysis.idle
     views = [
-        *(line for i, name in states for line in _view(f"_x{i}", f"_x[{i}", i if name in analysis.idle else -1)),
-        *(line for i in receptors for line in _view(f"_row{i}", f"_w[{i}", _IDLE_RECEPTOR + i)),
+        *(line for i, name in states for line in _view(f"_x{i}", f"_x[{i}", _bit(_STATE_BITS, i) * (name in idle))),
+        *(line for i in receptors for line in _view(f"_row{i}", f"_w[{i}", _bit(_RECEPTOR_BITS, i))),
         *(f"_c{i} = _c[{i}, _first:_last]" if per_cell else f"{name} = _c[{i}]" for i, name in coefficients),
         *(f"_scratch{i} = _scratch[{i}, _first:_last]" for i, _ in states),
     ]
@@ -476,11 +480,11 @@ def numba_source(program: Program, per_cell: bool) -> str:
 
 
 def _view(name: str, row: str, bit: int) -> list[str]:
-    """Lines that name the cells of a row, of which a bit of `idle` may say that they are idle; -1: none does."""
-    if not 0 <= bit <= _LAST_BIT:
+    """Lines that name the cells of a row, of which a bit of `idle` may say that they are idle; 0: none does."""
+    if not bit:
         return [f"{name} = {row}, _first:_last]"]
     first = f"_from{name}"
-    return [f"{first} = _home if _idle & {1 << bit} else _first", f"{name} = {row}, {first}:{first} + _n]"]
+    return [f"{first} = _home if _idle & {bit} else _first", f"{name} = {row}, {first}:{first} + _n]"]
 
 
 def _loop(values: str, name: str, body: list[str]) -> list[str]:

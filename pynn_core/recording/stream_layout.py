@@ -95,6 +95,7 @@ def _access() -> Any:
 
 
 def _opened(path: Path) -> Any:
+    """The open h5py.File, which a writer may have open too."""
     package = h5py()
     if not _is_being_written(path):
         return package.File(path, "r", locking=False)
@@ -130,7 +131,6 @@ def open_for_reading(path: Path) -> Any:
     """The open h5py.File; waits while a writer creates something in it, and reads what an interrupted one has left."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'.")
-    h5py()
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pyNN.reference as sim
+from pyNN.equations import CellType
 from pyNN.random import RandomDistribution
 from pyNN.reference import layout, numba_engine
 
@@ -145,7 +146,32 @@ def test_a_restored_state_with_input_on_its_way_is_not_idle(tmp_path: Path) -> N
     cells = build()
     sim.restore_state(tmp_path / "state.h5")
     sim.run(15.0)
+    assert idle() == [0]
     equal(uninterrupted, results(cells))
+
+
+def test_states_and_receptors_of_large_models_have_bits_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 states, each with a receptor; that of the state at row 34 has input, and the second receptor has none."""
+    names = [f"g{k}" for k in range(39)]
+    model = CellType(
+        "dv/dt = -v/(10*ms) : mV\n" + "\n".join(f"d{name}/dt = -{name}/(5*ms) : nA" for name in names),
+        receptors={name: f"{name} += weight" for name in names},
+        threshold="v > 1*mV", reset="v = 0*mV", name="Many",
+    )  # fmt: skip
+    found = []
+    for shortcut in (True, False):
+        if not shortcut:
+            awake(monkeypatch)
+        sim.setup(timestep=0.1)
+        cells = sim.Population(SIZE, model())
+        sources = sim.Population(SIZE, sim.SpikeSourceArray(spike_times=[1.0]))
+        weights = sim.StaticSynapse(weight=RandomDistribution("uniform", low=0.1, high=1.0), delay=0.5)
+        sim.Projection(sources, cells, sim.OneToOneConnector(), weights, receptor_type=names[33])
+        sim.run(4.0)
+        found.append(sim.script.simulation._session._world.cells[0].states.copy())
+        assert (idle() != [0]) == shortcut
+    assert np.array_equal(*found)
+    assert len(np.unique(found[0])) > SIZE // 2
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
