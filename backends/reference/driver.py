@@ -17,9 +17,20 @@ from __future__ import annotations
 
 from numba import njit
 
-from pyNN.compilation.pointers import add_atomically, call, call_plain, floats, integers, records, replace_atomically
+from pyNN.compilation.pointers import (
+    add_atomically,
+    call,
+    call_plain,
+    floats,
+    integers,
+    read_atomically,
+    records,
+    replace_atomically,
+)
 from pyNN.reference.layout import (
+    ALONE,
     ARRIVED,
+    ASKED,
     BUNDLE_FIELDS,
     BUNDLE_FIRST,
     BUNDLE_GROUP,
@@ -34,6 +45,7 @@ from pyNN.reference.layout import (
     BUNDLE_TIME_ADDRESS,
     BUNDLED,
     BUNDLES,
+    CLAIM_ADDRESS,
     CLOCK,
     CLOCK_KIND,
     CONTROL_FIELDS,
@@ -71,6 +83,7 @@ from pyNN.reference.layout import (
     LOG_COUNT,
     LOG_STEP_ADDRESS,
     LONGEST,
+    MEASURED,
     PART_ADDRESS,
     PATHWAY_ADDRESS,
     PATHWAY_CURSOR,
@@ -81,6 +94,8 @@ from pyNN.reference.layout import (
     PATHWAY_SLICE,
     PATHWAY_TIME,
     PATHWAYS,
+    PATIENCE,
+    PHASE,
     QUEUE_ADDRESS,
     QUEUE_CAPACITY,
     QUEUE_CELL_ADDRESS,
@@ -105,6 +120,7 @@ from pyNN.reference.layout import (
     SCRATCH,
     SCRATCH_WIDTH,
     SETTLED,
+    SHORT,
     SIZE,
     SLICES,
     SLOT_STRIDE,
@@ -117,16 +133,25 @@ from pyNN.reference.layout import (
     STEPPED,
     STEPS,
     TARGET_STEP,
-    TASK,
     TIME_ADDRESS,
     UPDATING,
+    WATCH,
+    WORK,
     YIELD_ADDRESS,
 )
 
 SPINS = 2000
 """How often a thread without a task looks for one before it gives way."""
-PHASE_TASKS = 1 << 16
-"""Tasks are numbered on from a multiple of this in each phase."""
+SPINS_FOR_OTHERS = 300
+"""How often it looks for that of its own slice before it takes another."""
+INTERVALS_A_MEASUREMENT = 8
+"""How often it is measured whether there is enough to do for several threads."""
+LONGER = 1.5
+"""By how much the work of an interval must be longer than what is short for one thread to get help."""
+ASK_FOR_HELP = 4
+"""How many measured intervals in a row must be so long."""
+LARGEST_PATIENCE = 256
+"""How many must be short at most for it to be alone again: that number is doubled at each change."""
 
 
 @njit
@@ -142,33 +167,49 @@ def _scratch(control, task, row):
 
 
 @njit
-def _now(control, task):
-    """Time in ns if it is measured, which the operating system writes as seconds and ns; else 0."""
-    if control[CLOCK] == 0:
+def _time(clock, control, task):
+    """Time in ns, which the operating system writes as seconds and ns; 0 without a clock."""
+    if clock == 0:
         return 0
     address = control[TIME_ADDRESS] + 64 * task
-    call(control[CLOCK], control[CLOCK_KIND], address, 0)
+    call(clock, control[CLOCK_KIND], address, 0)
     time = integers(address, 2)
     return 1000000000 * time[0] + time[1]
 
 
 @njit
-def _take_task(address):
-    """The number of a task that is not taken yet, as soon as there is one; -1: the threads stop.
+def _now(control, task):
+    return _time(control[CLOCK], control, task)
 
-    A task is only taken to be done at once, so that a thread which the system keeps waiting keeps no other waiting.
+
+@njit
+def _takes(claims, slice_number, phase):
+    """Whether the task of a slice was not taken in this phase, and now is."""
+    claim = claims + 64 * slice_number
+    return read_atomically(claim) == phase - 1 and replace_atomically(claim, phase - 1, phase) != 0
+
+
+@njit
+def _take_task(address, thread):
+    """The slice of a task that nobody has taken yet, as soon as there is one; -1: the threads stop.
+
+    A thread's own slice comes first, whose cells are in the caches of its processor. Others are taken where that does
+    not happen for a while: a thread that the system keeps waiting keeps no other waiting.
     """
     control = integers(address, CONTROL_FIELDS)
-    tasks = address + 8 * TASK
+    claims, slices = control[CLAIM_ADDRESS], control[SLICES]
+    patience = 0 if control[ALONE] != 0 else SPINS_FOR_OTHERS
     turns = 0
     while True:
-        task = add_atomically(tasks, 0)
-        if task < 0:
+        phase = read_atomically(address + 8 * PHASE)
+        if phase < 0:
             return -1
-        if task % PHASE_TASKS < control[SLICES]:
-            if replace_atomically(tasks, task, task + 1) != 0:
-                return task % PHASE_TASKS
-            continue
+        if _takes(claims, thread, phase):
+            return thread
+        if turns >= patience:
+            for number in range(slices):
+                if _takes(claims, number, phase):
+                    return number
         turns += 1
         if turns > SPINS and control[YIELD_ADDRESS] != 0:
             call_plain(control[YIELD_ADDRESS])
@@ -525,6 +566,25 @@ def _begin_interval(control, address):
 
 
 @njit(error_model="numpy")
+def _changes_threads(control):
+    """Whether one thread is to go on alone, or no longer: what that saves, and costs, depends on the work measured."""
+    if control[WATCH] == 0:
+        return False
+    work, alone = control[WORK], control[ALONE] != 0
+    if control[MEASURED] != 0:
+        asks = work > LONGER * control[SHORT] if alone else work < control[SHORT]
+        control[ASKED] = control[ASKED] + 1 if asks else 0
+    interval = control[STEP] // control[INTERVAL]
+    control[MEASURED] = 1 if control[ASKED] > 0 or interval % INTERVALS_A_MEASUREMENT == 0 else 0
+    control[WORK] = 0
+    if control[ASKED] < (ASK_FOR_HELP if alone else control[PATIENCE]):
+        return False
+    control[ALONE], control[ASKED] = 0 if alone else 1, 0
+    control[PATIENCE] = min(2 * control[PATIENCE], LARGEST_PATIENCE)
+    return True
+
+
+@njit(error_model="numpy")
 def _end_phase(control, address):
     """What a single thread does when all tasks of a phase are done: prepare the next; 0, or why the threads stop."""
     end = control[STEP] + control[STEPS]
@@ -556,9 +616,19 @@ def _end_phase(control, address):
         _begin_delivery(control, done + 1, end)
         return 0
     control[ARRIVED] = max(control[ARRIVED], end + control[INTERVAL])
+    changes = control[STEPS] > 0 and _changes_threads(control)
     control[STEP], control[STEPS] = end, 0
     control[UPDATING] = 1 + control[STEPPED]
+    if changes and end < control[TARGET_STEP]:
+        return 5
     return _begin_interval(control, address)
+
+
+@njit
+def _begin_phases(control):
+    for number in range(control[SLICES]):
+        integers(control[CLAIM_ADDRESS] + 64 * number, 1)[0] = 0
+    control[PHASE], control[FINISHED] = 1, 0
 
 
 @njit(error_model="numpy")
@@ -572,7 +642,8 @@ def begin(address, unused_1, unused_2):
         if groups[g, KERNEL_ADDRESS] != 0:
             groups[g, SPIKE_COUNT] = 0
             groups[g, CURSOR] = 0
-    control[STEPS] = control[UPDATING] = control[FINISHED] = control[TASK] = 0
+    control[STEPS] = control[UPDATING] = 0
+    _begin_phases(control)
     _begin_delivery(control, control[STEP], control[STEP])
     return 0
 
@@ -581,36 +652,39 @@ def begin(address, unused_1, unused_2):
 def resume(address, unused_1, unused_2):
     """Prepare what `drive` does after the spikes of an interval have been exchanged with other ranks, and return 0."""
     control = integers(address, CONTROL_FIELDS)
-    control[FINISHED] = control[TASK] = 0
+    _begin_phases(control)
     _begin_delivery(control, control[STEP] + 1, control[STEP] + control[STEPS])
     return 0
 
 
 @njit(error_model="numpy")
-def drive(address, unused_1, unused_2):
+def drive(address, thread, unused):
     """Run to control[TARGET_STEP] and return 0; 1 if a log of spikes must be emptied first, 2 if keepers need room.
 
     4: the spikes of an interval must be exchanged with other ranks; `resume` is to be called then.
-    `address` is that of the control record. Several threads may call this at the same time. Two phases alternate: cells
-    are updated, and their spikes are delivered; before the update there is a third one if there are synapses that go on
-    in every step. Each has a task for each slice of the cells, which any thread may do; there is a table of records of
-    groups for each slice. The thread that does the last task prepares the next phase.
+    5: control[ALONE] has changed, which says whether other threads are of use.
+    `address` is that of the control record. Several threads may call this at the same time, each with its number. Two
+    phases alternate: cells are updated, and their spikes are delivered; before the update there is a third one if there
+    are synapses that go on in every step. Each has a task for each slice of the cells, which any thread may do; there
+    is a table of records of groups for each slice. The thread that does the last task prepares the next phase.
     With a single slice, its table is that of the groups.
     """
     control = integers(address, CONTROL_FIELDS)
     while True:
-        task = _take_task(address)
+        task = _take_task(address, thread)
         if task < 0:
             return 0 if control[REASON] == 3 else control[REASON]
+        watch = control[WATCH] if control[MEASURED] != 0 else 0
+        start = _time(watch, control, task)
         if control[UPDATING] == 1:
             _update(control, task)
         elif control[UPDATING] == 2:
             _go_on(control, task)
         else:
             _deliver_steps(control, task)
+        if watch != 0:
+            add_atomically(address + 8 * WORK, _time(watch, control, task) - start)
         if add_atomically(address + 8 * FINISHED, 1) == control[SLICES] - 1:
             add_atomically(address + 8 * FINISHED, -control[SLICES])
             control[REASON] = _end_phase(control, address)
-            phase = add_atomically(address + 8 * TASK, 0) // PHASE_TASKS
-            following = (phase + 1) * PHASE_TASKS if control[REASON] == 0 else -1
-            add_atomically(address + 8 * TASK, following - phase * PHASE_TASKS - control[SLICES])
+            add_atomically(address + 8 * PHASE, 1 if control[REASON] == 0 else -1 - control[PHASE])

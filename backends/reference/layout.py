@@ -146,7 +146,7 @@ STEPS = 6  # of the present interval
 UPDATING = 7  # 1: cells are updated, 0: spikes are delivered, 2: synapses go on that do so in every step
 FIRST_DELIVERED = 8  # the steps of the spikes that are delivered
 LAST_DELIVERED = 9
-TASK = 16  # the next task; -1: the threads stop
+PHASE = 16  # its number; -1: the threads stop
 FINISHED = 32  # tasks of the phase that are done
 GROUPS = 40
 GROUP_ADDRESS = 41  # int64 (groups, GROUP_FIELDS)
@@ -178,7 +178,15 @@ LONGEST = 66  # the largest delay of bundles, in steps
 ARRIVED = 67  # the last step whose input has been brought from bundles
 SETTLED = 68  # the step at which all input from bundles was in the rings
 BUNDLE_TIME_ADDRESS = 69  # int64 (slices,): ns
-CONTROL_FIELDS = 72
+WATCH = 70  # address of clock_gettime, if it is measured whether the tasks are too short for several threads; or 0
+MEASURED = 71  # 1: it is measured in this interval
+ALONE = 72  # 1: one thread does all tasks
+SHORT = 73  # ns of work in an interval below which one thread is to do all
+ASKED = 74  # measured intervals in a row that asked for the other way
+PATIENCE = 75  # how many must do so before the other threads are sent home
+CLAIM_ADDRESS = 76  # int64 (slices, 8): the last phase of which somebody has taken the task of the slice
+WORK = 80  # ns that the tasks of this interval took
+CONTROL_FIELDS = 88
 
 # A bundle: the connections from the cells of one group to the cells of a slice, or a route of a counted source to them.
 BUNDLE_SLICE = 0

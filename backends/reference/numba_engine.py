@@ -42,6 +42,12 @@ _CHANGING = (
 _LOG_SPIKES = 1 << 16
 _EXCHANGE = 4
 """Why the run loop comes back when spikes are to be exchanged with other ranks."""
+_TURN_TAKING = 7_000
+"""Work of an interval, in ns, that one thread does sooner than several, which have to wait for each other ..."""
+_STARTING = 100_000
+"""... and that which is worth no thread that has to be started for it."""
+_PATIENCE = 8
+"""How many measured intervals must be too short, at first, for other threads to be sent home."""
 
 
 def yield_address() -> int:
@@ -110,9 +116,14 @@ class NumbaEngine:
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
         self._times = np.zeros((threads, 8), dtype=np.int64)
         self._control[layout.TIME_ADDRESS] = self._times.ctypes.data
-        if profile and hasattr(time, "CLOCK_MONOTONIC"):
-            self._control[layout.CLOCK] = _system_function("clock_gettime")
+        if hasattr(time, "CLOCK_MONOTONIC"):
+            clock = _system_function("clock_gettime")
+            self._control[layout.CLOCK] = clock if profile else 0
+            self._control[layout.WATCH] = clock if threads > 1 else 0
             self._control[layout.CLOCK_KIND] = time.CLOCK_MONOTONIC
+        self._control[layout.PATIENCE] = _PATIENCE
+        self._claims = np.zeros((threads, 8), dtype=np.int64)
+        self._control[layout.CLAIM_ADDRESS] = self._claims.ctypes.data
         self._phases: dict[tuple[str, ...], float] = {}
         self._labels: tuple[list[str], list[str]] = ([], [])
         self._described: list[Route] = []
@@ -138,8 +149,8 @@ class NumbaEngine:
         self._without_input: dict[int, tuple[set[int], dict[int, list[int]]]] = {}
         """Receptors of each group without input; states that are idle if, and as long as, the rows of some are 0."""
 
-    def _drive(self) -> int:
-        return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, 0, 0))
+    def _drive(self, thread: int = 0) -> int:
+        return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, thread, 0))
 
     @property
     def queues(self) -> dict[tuple[int, str], Queue]:
@@ -573,6 +584,8 @@ class NumbaEngine:
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
         self._control[: layout.SLICES] = (world.current_step, until_step, self._interval)
+        starts = 1 if self._exchange else (until_step - world.current_step) / self._interval
+        self._control[layout.SHORT] = _TURN_TAKING + int(_STARTING / max(starts, 1))
         reason = 1
         while reason:
             reason = self._drive_together("resume" if reason == _EXCHANGE else "begin")
@@ -621,15 +634,16 @@ class NumbaEngine:
         exchange.seconds += time.perf_counter() - began
 
     def _drive_together(self, preparation: str) -> int:
-        """Let all threads run the loop, of which one is this thread; why they came back."""
+        """Let all threads run the loop, of which one is this thread, or this one alone; why they came back."""
         if load(compiled.DRIVER)[preparation](self._control.ctypes.data, 0, 0):
             return 2
-        others = [threading.Thread(target=self._drive, daemon=True) for _ in range(1, self.threads)]
+        number = 1 if self._control[layout.ALONE] else self.threads
+        others = [threading.Thread(target=self._drive, args=(t,), daemon=True) for t in range(1, number)]
         try:
             for other in others:
                 other.start()
         finally:
-            # Tasks are not bound to threads: those that could be started do them all.
+            # Those that could be started do the tasks of all.
             reason = self._drive()
             for other in others:
                 if other.ident is not None:

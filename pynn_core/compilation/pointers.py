@@ -58,6 +58,17 @@ def call_plain(typing, function):
 
 
 @intrinsic
+def read_atomically(typing, address):
+    """The int64 at an address that other threads write: what they wrote before it is there, too."""
+
+    def generate(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], context.get_value_type(types.int64).as_pointer())
+        return builder.load_atomic(place, "acquire", 8)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def add_atomically(typing, address, value):
     """Add to the int64 at an address, of which the result is the number before."""
 

@@ -7,11 +7,23 @@ import pytest
 
 import pyNN.reference as sim
 from pyNN.random import RandomDistribution
+from pyNN.reference import layout, numba_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyNN.errors.RoundingWarning")
 
 CONDUCTANCE = {"cell": "IF_cond_exp", "weight": 0.006, "inhibition": 0.05}
 CURRENT = {"cell": "IF_curr_exp", "weight": 0.15, "inhibition": -0.6}
+
+
+@pytest.fixture(autouse=True)
+def always_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These networks are so small that one thread would do all."""
+    set_what_is_short(monkeypatch, 0)
+
+
+def set_what_is_short(monkeypatch: pytest.MonkeyPatch, work: int) -> None:
+    monkeypatch.setattr(numba_engine, "_TURN_TAKING", work)
+    monkeypatch.setattr(numba_engine, "_STARTING", 0)
 
 
 def uniform(low: float, high: float) -> RandomDistribution:
@@ -118,3 +130,41 @@ def test_results_do_not_depend_on_how_a_threaded_run_is_cut() -> None:
     assert sum(map(len, whole)) > 500
     for a, b in zip(whole, cut, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def is_alone() -> bool:
+    return bool(sim.script.simulation._session._engine._control[layout.ALONE])
+
+
+def test_one_thread_does_what_is_short_alone_and_gets_help_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(threads: int, limits: list[int]) -> tuple[list[Any], list[bool]]:
+        sim.setup(timestep=0.1, rng_seed=3, threads=threads)
+        cells = sim.Population(500, sim.IF_cond_exp(i_offset=uniform(0.0, 1.0)))
+        cells.record("spikes")
+        sim.Projection(cells, cells, sim.FixedProbabilityConnector(0.1), static(CONDUCTANCE))
+        alone = []
+        for limit in limits:
+            set_what_is_short(monkeypatch, limit)
+            sim.run(60.0)
+            alone.append(is_alone())
+        return [np.asarray(train.magnitude) for train in cells.get_data().segments[0].spiketrains], alone
+
+    second = 1_000_000_000
+    one, never = run(1, [0, 0, 0, 0])
+    several, changes = run(2, [0, second, 0, second])
+    assert changes == [False, True, False, True]
+    assert never == [False] * 4
+    assert sum(map(len, one)) > 500
+    for a, b in zip(one, several, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_small_networks_start_no_threads_in_later_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    sim.setup(timestep=0.1, threads=2)
+    cells = sim.Population(10, sim.IF_curr_exp())
+    sim.Projection(cells, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.01, delay=0.1))
+    sim.run(1000.0)
+    assert is_alone()
+    monkeypatch.setattr(numba_engine.threading, "Thread", None)
+    sim.run(1.0)
