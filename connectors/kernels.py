@@ -17,8 +17,11 @@ _ONE, _58, _63 = np.uint64(1), np.uint64(58), np.uint64(63)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT_OF = np.zeros(64, dtype=np.int64)
 _BIT_OF[[((1 << bit) * 0x03F79D71B4CB0A89 & 0xFFFFFFFFFFFFFFFF) >> 58 for bit in range(64)]] = np.arange(64)
-_SCAN_RATIO = 256
-"""A set of bits is scanned word by word, unless it is sparser than one in this many: then its members are sorted."""
+_SCAN_RATIO = 8
+"""A set of bits is scanned word by word, unless it is sparser than one in this many: then its members are sorted.
+
+It is more than 6, so that there is room for sorting in that for half of the columns.
+"""
 
 
 @njit(error_model="numpy")
@@ -108,25 +111,31 @@ def _lowest_bit(word: Any) -> int:  # pragma: no cover - compiled
 
 
 @njit(error_model="numpy")
-def sort(values: Any) -> None:  # pragma: no cover - compiled
-    """Sort a short array in place: heapsort, which needs no memory (Williams 1964, Commun ACM 7:347)."""
-    end = values.size
-    start = end // 2
-    while end > 1:
-        if start > 0:
-            start -= 1
-        else:
-            end -= 1
-            values[0], values[end] = values[end], values[0]
-        root = start
-        while 2 * root + 1 < end:
-            child = 2 * root + 1
-            if child + 1 < end and values[child] < values[child + 1]:
-                child += 1
-            if values[root] >= values[child]:
-                break
-            values[root], values[child] = values[child], values[root]
-            root = child
+def sort(values: Any, width: int, room: Any) -> None:  # pragma: no cover - compiled
+    """Sort whole numbers from 0 to `width` - 1 in place that are spread evenly, as random numbers are.
+
+    Each goes to one of as many intervals of equal length as there are numbers, then those of an interval are sorted.
+    `room` is for twice as many numbers and one.
+    """
+    n = values.size
+    scale = n / width
+    ends, copy = room[: n + 1], room[n + 1 : 2 * n + 1]
+    ends[:] = 0
+    for k in range(n):
+        ends[int(values[k] * scale) + 1] += 1
+    for interval in range(n):
+        ends[interval + 1] += ends[interval]
+    for k in range(n):
+        interval = int(values[k] * scale)
+        copy[ends[interval]] = values[k]
+        ends[interval] += 1
+    for k in range(n):
+        value = copy[k]
+        place = k
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
 
 
 @njit(error_model="numpy")
@@ -166,7 +175,7 @@ def sample_rows(
                 words[chosen[t] >> 6] = np.uint64(0)
         elif n * _SCAN_RATIO < m:
             part = chosen[:n]
-            sort(part)
+            sort(part, m, chosen[n:])
             for t in range(n):
                 c = part[t]
                 words[c >> 6] = np.uint64(0)
@@ -201,7 +210,8 @@ def choose_rows(
                 c = int(uniform(key, rows[k], t) * m)
                 columns[filled] = c + 1 if 0 <= f <= c else c
                 filled += 1
-            sort(columns[start:filled])
+            sort(columns[start:filled], width, times)
+            times[: 2 * numbers[k] + 1] = 0
             continue
         for t in range(numbers[k]):
             c = int(uniform(key, rows[k], t) * m)

@@ -81,6 +81,18 @@ def sorting(posts: str, weights: str, delays: str) -> Unit:
 
 
 @cache
+def sorting_by_parts(posts: str, weights: str, delays: str) -> Unit:
+    """The loop that puts large tables of connections into the order of source cells."""
+    columns = f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*"
+    return Unit(
+        "large tables of connections",
+        "from pyNN.reference.sorting import place_by_parts\n",
+        {"place_by_parts": f"{columns} i8 i8* u2* {posts}* {weights}* {delays}*"},
+        ("pyNN.reference.sorting",),
+    )
+
+
+@cache
 def splitting(posts: str) -> Unit:
     """Loops that find the connections onto some of the cells in tables that are in order of source."""
     return Unit(
@@ -168,7 +180,7 @@ def tables() -> list[Unit]:
         STREAMS,
         *(connectors.unit(name) for name in connectors.LOOPS),
         *(splitting(p) for p in posts),
-        *(sorting(*kind) for kind in product(posts, weights, delays)),
+        *(make(*kind) for make in (sorting, sorting_by_parts) for kind in product(posts, weights, delays)),
         *(bundling(p, w, "u1", targets) for p, w, targets in product(posts, weights, posts)),
         *(route(kind) for kind in from_bundles),
     ]

@@ -40,6 +40,10 @@ _CHANGING = (
 )  # fmt: skip
 """Fields of a group's record that are new in every chunk."""
 _LOG_SPIKES = 1 << 16
+_SORTED_IN_CACHE = 1 << 21
+"""Bytes of the rows of connections that are filled together ..."""
+_WORTH_PARTS = 8
+"""... in tables of more than as many times these bytes."""
 _EXCHANGE = 4
 """Why the run loop comes back when spikes are to be exchanged with other ranks."""
 _TURN_TAKING = 7_000
@@ -203,7 +207,19 @@ class NumbaEngine:
         columns = (posts, sorted_weight, sorted_delay)
         loops = load(compiled.sorting(*(column.dtype.str[1:] for column in columns)))
         loops["count_sources"](source, starts)
-        loops["place"](source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
+        table = (source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
+        in_cache = _SORTED_IN_CACHE // sum(column.itemsize for column in columns)
+        # Parts of as many rows as are in the cache together, if they are alike.
+        bits = min(max(size * in_cache // max(number, 1), 1).bit_length() - 1, 16)
+        if number <= _WORTH_PARTS * in_cache or bits == 0:
+            loops["place"](*table)
+        else:
+            begins = starts[1 : -1 : 1 << bits]
+            largest = int(np.diff(begins, append=number).max())
+            room = [np.empty(min(largest, len(column)), column.dtype) for column in columns]
+            load(compiled.sorting_by_parts(*(column.dtype.str[1:] for column in columns)))["place_by_parts"](
+                *table, bits, np.empty(len(begins), dtype=np.int64), np.empty(number, dtype=np.uint16), *room
+            )
         return (
             starts[:-1],
             posts,

@@ -30,11 +30,10 @@ def positions(pre, starts, order):
 
 
 @njit
-def place(pre, starts, post, posts, weight, weights, delay, delays):
-    """Put connections where their rows are; columns of length 0 are left out. `starts[:-1]` is then right."""
+def _place(rows, first_row, starts, post, posts, weight, weights, delay, delays):
     with_weight, with_delay = weight.shape[0] > 0, delay.shape[0] > 0
-    for k in range(pre.shape[0]):
-        row = pre[k] + 1
+    for k in range(rows.shape[0]):
+        row = first_row + np.int64(rows[k]) + 1
         target = starts[row]
         starts[row] = target + 1
         posts[target] = post[k]
@@ -42,6 +41,49 @@ def place(pre, starts, post, posts, weight, weights, delay, delays):
             weights[target] = weight[k]
         if with_delay:
             delays[target] = delay[k]
+
+
+@njit
+def place(pre, starts, post, posts, weight, weights, delay, delays):
+    """Put connections where their rows are; columns of length 0 are left out. `starts[:-1]` is then right."""
+    _place(pre, 0, starts, post, posts, weight, weights, delay, delays)
+
+
+@njit
+def place_by_parts(
+    pre, starts, post, posts, weight, weights, delay, delays, bits, ends, rows, room_post, room_weight, room_delay
+):
+    """Do what `place` does for tables that are larger than the caches: first into parts of 2**bits rows, then in these.
+
+    `ends` has room for the number of parts, `rows` for all connections, the others for those of the largest part.
+    """
+    with_weight, with_delay = weight.shape[0] > 0, delay.shape[0] > 0
+    for part in range(ends.shape[0]):
+        ends[part] = starts[(part << bits) + 1]
+    mask = (1 << bits) - 1
+    for k in range(pre.shape[0]):
+        part = np.int64(pre[k]) >> bits
+        target = ends[part]
+        ends[part] = target + 1
+        rows[target] = pre[k] & mask
+        posts[target] = post[k]
+        if with_weight:
+            weights[target] = weight[k]
+        if with_delay:
+            delays[target] = delay[k]
+    begin = np.int64(0)
+    for part in range(ends.shape[0]):
+        end = ends[part]
+        for k in range(end - begin):
+            room_post[k] = posts[begin + k]
+        if with_weight:
+            for k in range(end - begin):
+                room_weight[k] = weights[begin + k]
+        if with_delay:
+            for k in range(end - begin):
+                room_delay[k] = delays[begin + k]
+        _place(rows[begin:end], part << bits, starts, room_post, posts, room_weight, weights, room_delay, delays)
+        begin = end
 
 
 @njit
