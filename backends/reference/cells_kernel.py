@@ -12,7 +12,9 @@ from numba import carray, njit
 
 from pyNN.compilation.pointers import call, floats, integers, pointer
 from pyNN.equations.outcome import NOT_FINITE, SPIKES
+from pyNN.reference.bins_kernel import bring_input
 from pyNN.reference.layout import (
+    BINS_ADDRESS,
     CELLS_AT_ONCE,
     COUPLED_ADDRESS,
     CURRENT_ADDRESS,
@@ -154,6 +156,8 @@ def advance(address, first_step, count):
             _inject(group, step - 1)
         met = 0
         for begin in range(first, last, CELLS_AT_ONCE):
+            if group[BINS_ADDRESS] != 0:
+                bring_input(group, step, begin)
             found = call(group[UPDATE_ADDRESS], address, step, begin)
             met |= found
             if found & SPIKES:

@@ -41,7 +41,13 @@ CELLS = Unit(
     "cells",
     "from pyNN.reference.cells_kernel import advance\n",
     {"advance": _KERNEL},
-    (_LAYOUT, "pyNN.reference.cells_kernel"),
+    (_LAYOUT, "pyNN.reference.cells_kernel", "pyNN.reference.bins_kernel"),
+)
+BINS = Unit(
+    "bins of events",
+    "from pyNN.reference.bins_kernel import flush\n",
+    {"flush": _KERNEL},
+    (_LAYOUT, "pyNN.reference.bins_kernel"),
 )
 COUPLING = Unit(
     "gap junctions",
@@ -158,7 +164,9 @@ def cells(name: str, key: str, program: Program, per_cell: bool) -> Unit:
 @cache
 def route(kind: delivery.Kind | delivery.Regenerated | delivery.Bundled) -> Unit:
     """The kernel that delivers spikes over routes, or from bundles, of a kind."""
-    depends = _DRAWING if isinstance(kind, delivery.Regenerated) else ()
+    depends: tuple[str, ...] = _DRAWING if isinstance(kind, delivery.Regenerated) else ()
+    if isinstance(kind, delivery.Kind) and kind.binned:
+        depends = ("pyNN.reference.bins_kernel",)
     return Unit("delivery", constants() + kind.source(), {"deliver": _KERNEL}, depends)
 
 

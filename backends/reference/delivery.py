@@ -26,11 +26,15 @@ class Kind:
     """Whether the sources' spikes are counted."""
     one_to_one: bool = False
     """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
+    binned: bool = False
+    """Whether events are put into bins, not added to the ring; see pyNN.reference.bins."""
 
     def source(self) -> str:
         """The text of a module with `deliver(route, first, last)`, without the constants of pyNN.reference.layout."""
         if self.one_to_one:
             return _IMPORTS + _HEADER + _ONE_TO_ONE
+        if self.binned:
+            return _IMPORTS + _BIN_IMPORTS + _HEADER + self._unpacked() + _EACH_SPIKE_BINNED + self._binned_row()
         return _IMPORTS + _HEADER + self._unpacked() + (self._counts() if self.counted else self._spikes())
 
     def _unpacked(self) -> str:
@@ -60,6 +64,11 @@ class Kind:
         weight = "weight" if self.weights == SHARED else "np.float64(weights[k])"
         lines.append(f"    ring[base + np.uint64(posts[k])] += {weight}{times}")
         return "".join(f"        {line}\n" for line in lines)
+
+    def _binned_row(self) -> str:
+        weight = "weights[0]" if self.weights == SHARED else "weights[k]"
+        delay = "delays[0]" if self.delays == SHARED else "delays[k]"
+        return _BINNED_ROW.format(weight=weight, delay=delay)
 
     def _spikes(self) -> str:
         return _EACH_SPIKE + _STORED_ROW + self._row("") + "    return 0\n"
@@ -154,7 +163,7 @@ _IMPORTS = """
 import numpy as np
 from numba import carray, njit
 
-from pyNN.compilation.pointers import fetch, floats, integers, pointer
+from pyNN.compilation.pointers import fetch_lines, fetch, floats, integers, pointer
 """
 
 _HEADER = """
@@ -178,12 +187,6 @@ _BUNDLED = """
 def arrivals(bundle, step):
     shortest, longest = bundle[BUNDLE_SHORTEST], bundle[BUNDLE_SHORTEST] + bundle[BUNDLE_WIDTH] - 2
     return max(bundle[BUNDLE_FIRST], step + shortest), min(bundle[BUNDLE_LAST], step + longest)
-
-
-@njit
-def fetch_lines(address, size):
-    for place in range(address, address + size, 64):
-        fetch(place)
 
 
 @njit(error_model="numpy")
@@ -234,6 +237,46 @@ _EACH_SPIKE = """
     for spike in range(first, last):
         step, cell = steps[spike], cells[spike]
 """
+
+_BIN_IMPORTS = "from pyNN.reference.bins_kernel import make_room, numbers\n"
+
+# The row of a later spike is fetched ahead: each is somewhere else in memory.
+_EACH_SPIKE_BINNED = f"""
+    bins = integers(target[BINS_ADDRESS], BINS_FIELDS)
+    blocks, bits = bins[BINS_BLOCKS], bins[BINS_BITS]
+    block_mask, slot_mask = (1 << bits) - 1, target[SLOTS] - 1
+    first_cell, first_place = target[FIRST_CELL], route[RECEPTOR] << bits
+    ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * blocks)
+    capacity = bins[BINS_CHUNKS] * EVENTS_A_CHUNK
+    event_weights = floats(bins[BINS_WEIGHT_ADDRESS], capacity)
+    event_places = carray(pointer(bins[BINS_PLACE_ADDRESS]), (capacity,), np.uint16)
+    steps = integers(group[SPIKE_STEP_ADDRESS], last)
+    cells = integers(group[SPIKE_CELL_ADDRESS], last)
+    for spike in range(first, last):
+        if spike + {NEAR} < last:
+            low, high = starts[cells[spike + {NEAR}]], starts[cells[spike + {NEAR}] + 1]
+            fetch_lines(route[POST_ADDRESS] + posts.itemsize * low, posts.itemsize * (high - low))
+            if weights.shape[0] > 1:
+                fetch_lines(route[WEIGHT_ADDRESS] + weights.itemsize * low, weights.itemsize * (high - low))
+            if delays.shape[0] > 1:
+                fetch_lines(route[DELAY_ADDRESS] + delays.itemsize * low, delays.itemsize * (high - low))
+        step, cell = steps[spike], cells[spike]
+"""
+
+_BINNED_ROW = (
+    _STORED_ROW
+    + """        for k in range(begin, end):
+            place = np.int64(posts[k]) - first_cell
+            number = ((step + np.int64({delay})) & slot_mask) * blocks + (place >> bits)
+            at = np.int64(ends[number])
+            event_weights[at] = np.float64({weight})
+            event_places[at] = first_place + (place & block_mask)
+            ends[number] = at + 1
+            if (at + 1) & (EVENTS_A_CHUNK - 1) == 0:
+                make_room(route[ROUTE_TARGET_RECORD], number, step)
+    return 0
+"""
+)
 
 # The spikes of the step `last`.
 _COUNTS = """

@@ -31,6 +31,6 @@ def kernel(address, step, begin):
     arrived = carray(pointer(group[INPUT_ADDRESS] + slot), (group[RECEPTORS], group[RECEPTOR_STRIDE]), np.float64)
     return update(
         begin, end, states, refractory, arrived, injected, coefficients, flags, scratch, group[RANDOM_KEY], step,
-        group[IDLE], group[FIRST_CELL],
+        group[IDLE], group[HOME],
     )
 """

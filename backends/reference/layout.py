@@ -53,7 +53,8 @@ WRONG_SIGN = 44  # 1: infinite, -1: minus infinity, 0: no number
 WRONG_CELLS = 45  # how many cells had such states then
 UPDATE_ADDRESS = 46  # the update of a step of the cell type, which the kernel calls
 # Where an update finds what has arrived: that of receptor r, cell c and step s is the number
-# (s mod INPUT_SLOTS) * SLOT_STRIDE + r * RECEPTOR_STRIDE + c. It is the ring, if the input does not come from bundles.
+# (s mod INPUT_SLOTS) * SLOT_STRIDE + r * RECEPTOR_STRIDE + c. It is the ring, if the input comes
+# neither from bundles nor from bins.
 INPUT_ADDRESS = 47  # float64
 INPUT_SLOTS = 48  # a power of two
 SLOT_STRIDE = 49
@@ -66,7 +67,9 @@ FLIGHT_BEGIN = 55
 FLIGHT_END = 56
 FLIGHT_CAPACITY = 57  # 0: nothing is delivered from bundles
 IDLE = 58  # bits of states and receptors that are 0 in all cells of a slice; see pyNN.equations.kernels.idle_bits
-GROUP_FIELDS = 59
+HOME = 59  # the cell whose idle states and receptors, with those of the cells after it, stand for those of all
+BINS_ADDRESS = 60  # record of the bins that the input comes from; 0: it does not
+GROUP_FIELDS = 61
 
 CELLS_AT_ONCE = 1024  # cells that an update, or a draw, is for; a multiple of those that vector instructions work on
 
@@ -104,7 +107,25 @@ ROUTE_LAST_CELL = 12
 ROUTE_TIME = 13  # ns
 ROUTE_RULE_ADDRESS = 14  # int64 (RULE_FIELDS,): of connections that are drawn at each spike
 ROUTE_VALUE_ADDRESS = 15  # float64 (RULE_VALUES,)
-ROUTE_FIELDS = 16
+ROUTE_BINS_ADDRESS = 16  # record of the bins of the target cells
+ROUTE_FIELDS = 17
+
+# Bins of events, one for each slot of the ring and each block of the cells of a slice; see pyNN.reference.bins.
+# Those in a bin are in chunks of EVENTS_A_CHUNK, of which each tells the next.
+BINS_BLOCKS = 0
+BINS_BITS = 1  # a block is of 2**BINS_BITS cells
+BINS_FIRST_ADDRESS = 2  # int32 (slots, blocks): the first chunk
+BINS_END_ADDRESS = 3  # int32 (slots, blocks): place of the next event
+BINS_NEXT_ADDRESS = 4  # int32 (chunks,); -1: it is the last
+BINS_FREE_ADDRESS = 5  # int32 (chunks,): those that are not in use
+BINS_FREE = 6  # how many
+BINS_CHUNKS = 7
+BINS_WEIGHT_ADDRESS = 8  # float64 (chunks, EVENTS_A_CHUNK)
+BINS_PLACE_ADDRESS = 9  # uint16 (chunks, EVENTS_A_CHUNK): receptor << BINS_BITS, and the cell of the block
+BINS_INPUT_ADDRESS = 10  # float64 (receptors, RECEPTOR_STRIDE): what arrives at a block, which stands first, in a step
+BINS_FLUSHED = 11  # the last step for which there may be something in the ring
+BINS_FIELDS = 12
+EVENTS_A_CHUNK = 256
 
 # What draws the connections of a route; see pyNN.connectors.regeneration.PairRule.
 RULE_KEY = 0  # the bits of a uint64

@@ -19,6 +19,7 @@ from pyNN.errors import InternalError
 from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
+from pyNN.reference.bins import Bins, binned
 from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.exchange import Exchange
@@ -144,6 +145,8 @@ class NumbaEngine:
         self._interval = _LONGEST_INTERVAL
         self._plans: list[tuple[int, Plan]] = []
         """The slices whose cells get input from bundles."""
+        self._bins: dict[tuple[int, int], Bins] = {}
+        """The bins of the cells of each slice that has them, by id() of the group and number of the slice."""
         self._bundles = np.zeros((0, layout.BUNDLE_FIELDS), dtype=np.int64)
         self._bundle_times = np.zeros(threads, dtype=np.int64)
         self._control[layout.BUNDLE_TIME_ADDRESS] = self._bundle_times.ctypes.data
@@ -283,15 +286,20 @@ class NumbaEngine:
             self._describe_cells(world, group)
         for source in world.sources:
             self._describe_source(world, source)
+        self._bins = self._make_bins(world)
         self._describe_routes(world)
         self._describe_rules(world)
         self._describe_couplings(world)
         self._divide(world)
+        self._describe_bins()
         self._without_input = {id(group): _without_input(world, group) for group in world.cells}
         self._describe_bundles(world)
         self._describe_tables(world)
 
     def settle(self, world: World) -> None:
+        for group, number in self._bins:
+            part = self._parts[number, self._rows[group]]
+            load(compiled.BINS)["flush"](part.ctypes.data, world.current_step, 0)
         control = self._control
         if not self._plans or control[layout.ARRIVED] == control[layout.SETTLED]:
             return
@@ -321,6 +329,27 @@ class NumbaEngine:
         plans.clear()
         self._plans, self._may_bundle = [], False
         dissolve(world)
+
+    def _make_bins(self, world: World) -> dict[tuple[int, int], Bins]:
+        """Bins for the slices of cells for which that pays and whose input does not come from bundles."""
+        bundled = {(group, number) for number, made in self._plans for group in made.places}
+        return {
+            (id(group), number): Bins(group, last - first, world.current_step)
+            for group in world.cells
+            for number, (first, last) in enumerate(self.slices(group))
+            if (id(group), number) not in bundled and binned(world, number, group, last - first)
+        }
+
+    def _describe_bins(self) -> None:
+        """Let cells with bins find their input there, and routes to them put events there."""
+        for (group, number), bins in self._bins.items():
+            bins.describe(self._parts[number, self._rows[group]])
+        for record, route in zip(self._routes, self._described, strict=True):
+            key = (id(route.target), route.slice_number)
+            if key in self._bins:
+                part = self._parts[route.slice_number, self._rows[id(route.target)]]
+                record[layout.ROUTE_TARGET_RECORD] = part.ctypes.data
+                record[layout.ROUTE_BINS_ADDRESS] = self._bins[key].record.ctypes.data
 
     def _describe_bundles(self, world: World) -> None:
         """Records of bundles, and where cells find input from them, in the records of slices."""
@@ -485,6 +514,7 @@ class NumbaEngine:
         group.injected[:] = 0.0
         record[layout.SIZE] = size
         record[layout.FIRST_CELL], record[layout.LAST_CELL] = group.own
+        record[layout.HOME] = record[layout.FIRST_CELL]
         record[layout.FIRST_OWNER] = first_owner(group.spec.first_id, self.comm.size)
         record[layout.RANDOM_KEY] = signed(group.random_key)
         record[layout.SLOTS] = len(group.ring)
@@ -578,7 +608,8 @@ class NumbaEngine:
             return regenerated_kind(route.regenerated, counted)
         _, posts, *own = route.stored.columns()
         weights, delays = (v.dtype.name if isinstance(v, np.ndarray) else delivery.SHARED for v in own)
-        return delivery.Kind(posts.dtype.name, weights, delays, counted, self._is_one_to_one(route))
+        in_bins = (id(route.target), route.slice_number) in self._bins
+        return delivery.Kind(posts.dtype.name, weights, delays, counted, self._is_one_to_one(route), in_bins)
 
     def _is_one_to_one(self, route: Route) -> bool:
         """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
@@ -740,7 +771,8 @@ class NumbaEngine:
             row = self._rows[id(group)]
             recordings = self._tables[id(group)][1]
             for part, (first, last) in zip(self._parts[:, row], self.slices(group), strict=True):
-                part[layout.FIRST_CELL], part[layout.LAST_CELL] = first, last
+                part[layout.FIRST_CELL] = part[layout.HOME] = first
+                part[layout.LAST_CELL] = last
                 part[layout.SPIKE_STEP_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
                 part[layout.SPIKE_CELL_ADDRESS] = self._address(np.empty((last - first) * self._interval, np.int64))
                 own = np.zeros_like(recordings)

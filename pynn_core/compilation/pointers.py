@@ -107,6 +107,13 @@ def fetch(typing, address):
     return types.void(types.int64), generate
 
 
+@njit
+def fetch_lines(address, size):
+    """The same for all lines of so many bytes."""
+    for place in range(address, address + size, 64):
+        fetch(place)
+
+
 @intrinsic
 def bits(typing, number):
     """The bits of a float64 as an int64."""

@@ -1,0 +1,157 @@
+"""Compiled code that takes events out of bins, and keeps those full bins in order: see pyNN.reference.bins.
+
+Only processes that compile import this module.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, njit
+
+from pyNN.compilation.pointers import floats, integers, pointer
+from pyNN.reference.layout import (
+    BINS_ADDRESS,
+    BINS_BITS,
+    BINS_BLOCKS,
+    BINS_CHUNKS,
+    BINS_END_ADDRESS,
+    BINS_FIELDS,
+    BINS_FIRST_ADDRESS,
+    BINS_FLUSHED,
+    BINS_FREE,
+    BINS_FREE_ADDRESS,
+    BINS_INPUT_ADDRESS,
+    BINS_NEXT_ADDRESS,
+    BINS_PLACE_ADDRESS,
+    BINS_WEIGHT_ADDRESS,
+    EVENTS_A_CHUNK,
+    FIRST_CELL,
+    GROUP_FIELDS,
+    HOME,
+    INPUT_ADDRESS,
+    LAST_CELL,
+    RECEPTOR_STRIDE,
+    RECEPTORS,
+    RING_ADDRESS,
+    SIZE,
+    SLOTS,
+)
+
+
+@njit
+def numbers(address, size):
+    """An array of int32."""
+    return carray(pointer(address), (size,), np.int32)
+
+
+@njit(error_model="numpy")
+def _take_from_ring(group, bins, slot, block):
+    """Have what the ring holds for a block in the block's input."""
+    begin = group[FIRST_CELL] + (block << bins[BINS_BITS])
+    size = min(1 << bins[BINS_BITS], group[LAST_CELL] - begin)
+    for receptor in range(group[RECEPTORS]):
+        row = (slot * group[RECEPTORS] + receptor) * group[SIZE] + begin
+        ring = floats(group[RING_ADDRESS] + 8 * row, size)
+        arrived = floats(bins[BINS_INPUT_ADDRESS] + 8 * receptor * group[RECEPTOR_STRIDE], size)
+        for cell in range(size):
+            # Memory that was never written to takes no room.
+            if ring[cell] != 0.0:
+                arrived[cell] = ring[cell]
+                ring[cell] = 0.0
+
+
+@njit(error_model="numpy")
+def _put_into_ring(group, bins, slot, block):
+    begin = group[FIRST_CELL] + (block << bins[BINS_BITS])
+    size = min(1 << bins[BINS_BITS], group[LAST_CELL] - begin)
+    for receptor in range(group[RECEPTORS]):
+        row = (slot * group[RECEPTORS] + receptor) * group[SIZE] + begin
+        ring = floats(group[RING_ADDRESS] + 8 * row, size)
+        arrived = floats(bins[BINS_INPUT_ADDRESS] + 8 * receptor * group[RECEPTOR_STRIDE], size)
+        for cell in range(size):
+            if arrived[cell] != 0.0:
+                ring[cell] = arrived[cell]
+                arrived[cell] = 0.0
+
+
+@njit(error_model="numpy")
+def _empty(group, bins, number):
+    """Add the events in a bin to its block's input, in the order in which they came."""
+    bins_of_all = group[SLOTS] * bins[BINS_BLOCKS]
+    ends, firsts = numbers(bins[BINS_END_ADDRESS], bins_of_all), numbers(bins[BINS_FIRST_ADDRESS], bins_of_all)
+    following = numbers(bins[BINS_NEXT_ADDRESS], bins[BINS_CHUNKS])
+    free = numbers(bins[BINS_FREE_ADDRESS], bins[BINS_CHUNKS])
+    arrived = floats(bins[BINS_INPUT_ADDRESS], group[RECEPTORS] * group[RECEPTOR_STRIDE])
+    bits, stride = np.uint64(bins[BINS_BITS]), np.uint64(group[RECEPTOR_STRIDE])
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    chunk = np.int64(firsts[number])
+    while True:
+        begin = chunk * EVENTS_A_CHUNK
+        after = np.int64(following[chunk])
+        size = EVENTS_A_CHUNK if after >= 0 else np.int64(ends[number]) - begin
+        weights = floats(bins[BINS_WEIGHT_ADDRESS] + 8 * begin, size)
+        places = carray(pointer(bins[BINS_PLACE_ADDRESS] + 2 * begin), (size,), np.uint16)
+        for k in range(size):
+            place = np.uint64(places[k])
+            arrived[(place >> bits) * stride + (place & mask)] += weights[k]
+        if after < 0:
+            break
+        free[bins[BINS_FREE]] = chunk
+        bins[BINS_FREE] += 1
+        chunk = after
+    firsts[number], ends[number] = chunk, chunk * EVENTS_A_CHUNK
+
+
+@njit(error_model="numpy")
+def bring_input(group, step, begin):
+    """Have the input of the cells from `begin` on in place, if a block begins with them."""
+    bins = integers(group[BINS_ADDRESS], BINS_FIELDS)
+    block, slot = (begin - group[FIRST_CELL]) >> bins[BINS_BITS], step & (group[SLOTS] - 1)
+    if group[FIRST_CELL] + (block << bins[BINS_BITS]) != begin:
+        return
+    if step <= bins[BINS_FLUSHED]:
+        _take_from_ring(group, bins, slot, block)
+    _empty(group, bins, slot * bins[BINS_BLOCKS] + block)
+    group[INPUT_ADDRESS] = bins[BINS_INPUT_ADDRESS] - 8 * begin
+    group[HOME] = begin
+
+
+@njit(error_model="numpy")
+def flush(address, step, unused):
+    """Bring all events that bins of some cells hold after a step into the ring."""
+    group = integers(address, GROUP_FIELDS)
+    bins = integers(group[BINS_ADDRESS], BINS_FIELDS)
+    ends = numbers(bins[BINS_END_ADDRESS], group[SLOTS] * bins[BINS_BLOCKS])
+    firsts = numbers(bins[BINS_FIRST_ADDRESS], group[SLOTS] * bins[BINS_BLOCKS])
+    found = False
+    for slot in range(group[SLOTS]):
+        for block in range(bins[BINS_BLOCKS]):
+            number = slot * bins[BINS_BLOCKS] + block
+            if np.int64(ends[number]) != np.int64(firsts[number]) * EVENTS_A_CHUNK:
+                _take_from_ring(group, bins, slot, block)
+                _empty(group, bins, number)
+                _put_into_ring(group, bins, slot, block)
+                found = True
+    if found:
+        bins[BINS_FLUSHED] = step + group[SLOTS]
+    return 0
+
+
+@njit(error_model="numpy")
+def make_room(address, number, step):
+    """Give a bin whose last chunk is full another one. If there is none, everything goes to the ring."""
+    group = integers(address, GROUP_FIELDS)
+    bins = integers(group[BINS_ADDRESS], BINS_FIELDS)
+    if bins[BINS_FREE] == 0:
+        flush(address, step, 0)
+        return
+    ends = numbers(bins[BINS_END_ADDRESS], group[SLOTS] * bins[BINS_BLOCKS])
+    following = numbers(bins[BINS_NEXT_ADDRESS], bins[BINS_CHUNKS])
+    free = numbers(bins[BINS_FREE_ADDRESS], bins[BINS_CHUNKS])
+    bins[BINS_FREE] -= 1
+    chunk = np.int64(free[bins[BINS_FREE]])
+    following[np.int64(ends[number]) // EVENTS_A_CHUNK - 1] = chunk
+    following[chunk] = -1
+    ends[number] = chunk * EVENTS_A_CHUNK
