@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from pyNN.reference import layout
 from pyNN.reference.world import CellGroup, Route, SourceGroup, World
 
-WORTH_BINNING = 1 << 24
+WORTH_BINNING = 1 << 21
 """Bytes of input on its way to the cells of a slice from which on it pays."""
-LARGEST_BLOCK = 1 << 14
+ROOM = 0.8
+"""Events that there is room for, to a number of the ring: as much memory as that takes. What is not used takes none."""
+LARGEST_BLOCK = 1 << 15
 """Cells whose input is in a processor's own cache together."""
 PLACES = 1 << 16
 """Numbers of input in a block, for which there are 16 bits. Cells that are updated together are in one block."""
@@ -57,9 +59,7 @@ class Bins:
         slots, receptors, size = group.ring.shape
         bits = min(LARGEST_BLOCK, PLACES >> (receptors - 1).bit_length()).bit_length() - 1
         blocks = -(-cells >> bits)
-        # They may take as much memory as the ring would; what is not needed is never touched.
-        events = int(0.8 * slots * cells)
-        chunks = min(slots * blocks + max(events // layout.EVENTS_A_CHUNK, slots * blocks), MOST_CHUNKS)
+        chunks = min(slots * blocks + 1 + int(ROOM * slots * cells) // layout.EVENTS_A_CHUNK, MOST_CHUNKS)
         first = np.arange(slots * blocks, dtype=np.int32)
         following = np.full(chunks, -1, dtype=np.int32)
         free = np.arange(chunks - 1, slots * blocks - 1, -1, dtype=np.int32)

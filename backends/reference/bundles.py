@@ -31,7 +31,9 @@ from pyNN.specs import IntArray
 WORTH_BUNDLING = 1 << 22
 """Bytes of input on its way to the cells of a slice from which on it pays; less stays in a processor's own cache."""
 CONNECTIONS_A_DELAY = 4
-"""Mean number of connections from a cell with each delay from which on it pays; a delay takes 4 bytes a cell."""
+"""Mean number of connections from a cell with each delay from which on it pays; a delay takes 4 bytes a cell ..."""
+CONNECTIONS_A_DELAY_IN_BINS = 8
+"""... and where events could be put into bins instead, see pyNN.reference.bins."""
 LARGEST_FLIGHT = 1 << 27
 """Spikes that there must be room for; room that is not used takes no memory."""
 _LARGEST_BUNDLE = 1 << 32
@@ -302,8 +304,10 @@ def _pays(targets: list[list[Route]], tables: dict[int, list[Route]], slices: Sl
         longest = max(route.largest_delay for route in own)
         entries += own[0].source.size * (longest - min(route.smallest_delay for route in own) + 2)
         spikes = max(spikes, flight_capacity(own[0].source.size, longest, longest))
+    could_be_binned = all(isinstance(route.source, CellGroup) for own in targets for route in own)
+    least = CONNECTIONS_A_DELAY_IN_BINS if could_be_binned else CONNECTIONS_A_DELAY
     return (
-        sum(connections) >= CONNECTIONS_A_DELAY * entries
+        sum(connections) >= least * entries
         and max(connections) < _LARGEST_BUNDLE
         and spikes <= LARGEST_FLIGHT
     )
