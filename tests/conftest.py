@@ -31,6 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "requires(*capabilities): fields of pyNN.backend.Capabilities that the backend must have; "
         "elsewhere the test is expected to fail",
     )
+    # The networks of tests are so small that one thread would do all, however many it is asked to be.
+    from pyNN.reference import numba_engine
+
+    numba_engine._TURN_TAKING = numba_engine._STARTING = 0
     config.addinivalue_line(
         "markers",
         "trap(*keys): rows of docs/traps.md, where PyNN goes wrong, that the test shows us to get right",

@@ -80,7 +80,8 @@ class Bins:
             self.record[field] = column.ctypes.data
         self.record[layout.BINS_BLOCKS], self.record[layout.BINS_BITS] = blocks, bits
         self.record[layout.BINS_FREE], self.record[layout.BINS_CHUNKS] = len(free), chunks
-        self.record[layout.BINS_FLUSHED] = step + slots
+        # At the beginning there is nothing in the ring, which takes no memory as long as nobody looks.
+        self.record[layout.BINS_FLUSHED] = step + slots if step > 0 else 0
 
     def describe(self, part: NDArray[np.int64]) -> None:
         """Have the record of a slice's cells refer to their bins."""

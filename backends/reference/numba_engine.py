@@ -127,6 +127,8 @@ class NumbaEngine:
             self._control[layout.WATCH] = clock if threads > 1 else 0
             self._control[layout.CLOCK_KIND] = time.CLOCK_MONOTONIC
         self._control[layout.PATIENCE] = _PATIENCE
+        # If there is much to do that is known after the first intervals.
+        self._control[layout.ALONE] = self._control[layout.MEASURED] = int(self._control[layout.WATCH] != 0)
         self._claims = np.zeros((threads, 8), dtype=np.int64)
         self._control[layout.CLAIM_ADDRESS] = self._claims.ctypes.data
         self._phases: dict[tuple[str, ...], float] = {}

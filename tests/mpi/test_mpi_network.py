@@ -55,12 +55,13 @@ def test_every_result_is_the_same_to_the_last_bit(
     assert found["counts"][-1] > 200, "cells must spike for the comparison to mean something"
 
 
-def test_connections_in_bundles_give_the_same_to_the_last_bit(mpirun: Run) -> None:
-    expected = results(mpirun(1, "bundled.py", 1, "no"))
-    assert expected.pop("bundles") is False and int(expected["count"]) > 300
-    for ranks, threads in ((1, 2), (2, 1), (3, 2)):
-        found = results(mpirun(ranks, "bundled.py", threads, "yes"))
-        assert found.pop("bundles") is True
+def test_connections_in_bundles_and_events_in_bins_give_the_same_to_the_last_bit(mpirun: Run) -> None:
+    expected = results(mpirun(1, "kept.py", 1, "neither"))
+    assert not expected.pop("bundles") and not expected.pop("bins") and int(expected["count"]) > 300
+    kinds = [(1, 2, "bundles"), (2, 1, "bundles"), (3, 2, "bundles"), (2, 1, "bins"), (3, 2, "bins")]
+    for ranks, threads, kept in kinds:
+        found = results(mpirun(ranks, "kept.py", threads, kept))
+        assert [name for name in ("bundles", "bins") if found.pop(name)] == [kept]
         assert [name for name in expected if found[name] != expected[name]] == []
 
 

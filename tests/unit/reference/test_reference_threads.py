@@ -15,17 +15,6 @@ CONDUCTANCE = {"cell": "IF_cond_exp", "weight": 0.006, "inhibition": 0.05}
 CURRENT = {"cell": "IF_curr_exp", "weight": 0.15, "inhibition": -0.6}
 
 
-@pytest.fixture(autouse=True)
-def always_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These networks are so small that one thread would do all."""
-    set_what_is_short(monkeypatch, 0)
-
-
-def set_what_is_short(monkeypatch: pytest.MonkeyPatch, work: int) -> None:
-    monkeypatch.setattr(numba_engine, "_TURN_TAKING", work)
-    monkeypatch.setattr(numba_engine, "_STARTING", 0)
-
-
 def uniform(low: float, high: float) -> RandomDistribution:
     return RandomDistribution("uniform", low=low, high=high)
 
@@ -144,7 +133,7 @@ def test_one_thread_does_what_is_short_alone_and_gets_help_again(monkeypatch: py
         sim.Projection(cells, cells, sim.FixedProbabilityConnector(0.1), static(CONDUCTANCE))
         alone = []
         for limit in limits:
-            set_what_is_short(monkeypatch, limit)
+            monkeypatch.setattr(numba_engine, "_TURN_TAKING", limit)
             sim.run(60.0)
             alone.append(is_alone())
         return [np.asarray(train.magnitude) for train in cells.get_data().segments[0].spiketrains], alone
@@ -159,12 +148,12 @@ def test_one_thread_does_what_is_short_alone_and_gets_help_again(monkeypatch: py
         np.testing.assert_array_equal(a, b)
 
 
-def test_small_networks_start_no_threads_in_later_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+def test_small_networks_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba_engine, "_TURN_TAKING", 1_000_000_000)
+    monkeypatch.setattr(numba_engine.threading, "Thread", None)
     sim.setup(timestep=0.1, threads=2)
     cells = sim.Population(10, sim.IF_curr_exp())
     sim.Projection(cells, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.01, delay=0.1))
-    sim.run(1000.0)
-    assert is_alone()
-    monkeypatch.setattr(numba_engine.threading, "Thread", None)
+    sim.run(100.0)
     sim.run(1.0)
+    assert is_alone()

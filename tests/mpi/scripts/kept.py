@@ -1,6 +1,6 @@
-"""A network whose connections are in bundles, or not; prints one digest of each result.
+"""A network whose connections are in bundles, or whose events are in bins, or neither; one digest of each result.
 
-    [mpirun -n RANKS] python bundled.py THREADS yes|no
+    [mpirun -n RANKS] python kept.py THREADS bundles|bins|neither
 """
 
 import hashlib
@@ -12,12 +12,13 @@ import numpy as np
 
 import pyNN.reference as sim
 from pyNN.random import RandomDistribution
-from pyNN.reference import bundles, packing
+from pyNN.reference import bins, bundles, packing
 
 warnings.simplefilter("ignore")  # random delays are not on the grid
-threads, bundled = int(sys.argv[1]), sys.argv[2] == "yes"
-packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = 0
-bundles.WORTH_BUNDLING = 0 if bundled else 1 << 62
+threads, kept = int(sys.argv[1]), sys.argv[2]
+packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = bundles.CONNECTIONS_A_DELAY_IN_BINS = 0
+bundles.WORTH_BUNDLING = 0 if kept == "bundles" else 1 << 62
+bins.WORTH_BINNING = 0 if kept == "bins" else 1 << 62
 
 
 def digest(*arrays):
@@ -33,8 +34,10 @@ cells = [
 ]
 projections = []
 for target in cells:
-    noise = sim.Population(target.size, sim.SpikeSourcePoisson(rate=9000.0))
-    sim.Projection(noise, target, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1, delay=1.5))
+    # Counted spikes do not go to bins.
+    rate, weight = (9000.0, 0.1) if target is cells[1] else (300.0, 3.0)
+    noise = sim.Population(target.size, sim.SpikeSourcePoisson(rate=rate))
+    sim.Projection(noise, target, sim.OneToOneConnector(), sim.StaticSynapse(weight=weight, delay=1.5))
     target.record("spikes")
     target[::7].record("v")
     for source, low, receptor in ((cells[0], 0.0, "excitatory"), (cells[1], -0.5, "inhibitory")):
@@ -44,7 +47,8 @@ for target in cells:
         synapse = sim.StaticSynapse(weight=weight, delay=delay)
         projections.append(sim.Projection(source, target, connector, synapse, receptor))
 sim.run(12.3)
-has_bundles = bool(sim.script.simulation._session._engine._plans)
+engine = sim.script.simulation._session._engine
+found = {"bundles": bool(engine._plans), "bins": bool(engine._bins)}
 tables = [projection.get(["weight", "delay"], "list", gather="all") for projection in projections]
 results = {f"connections {k}": digest(table) for k, table in enumerate(tables)}
 # A new recording makes the engine look at everything again.
@@ -59,5 +63,5 @@ for population in cells:
     results[f"states of {population.label}"] = digest(*(signal.magnitude for signal in segment.analogsignals))
 results["count"] = sum(sum(population.get_spike_counts(gather="all").values()) for population in cells)
 if sim.rank() == 0:
-    print(json.dumps({"bundles": has_bundles, **{name: str(value) for name, value in results.items()}}))
+    print(json.dumps({**found, **{name: str(value) for name, value in results.items()}}))
 sim.end()
