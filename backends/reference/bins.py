@@ -21,6 +21,8 @@ from pyNN.reference.world import CellGroup, Route, SourceGroup, World
 
 WORTH_BINNING = 1 << 21
 """Bytes of input on its way to the cells of a slice from which on it pays."""
+FEWEST_CELLS = 1 << 12
+"""Of fewer cells in a slice too few events are in a bin for others to profit from the line of memory."""
 ROOM = 0.8
 """Events that there is room for, to a number of the ring: as much memory as that takes. What is not used takes none."""
 LARGEST_BLOCK = 1 << 15
@@ -35,7 +37,7 @@ def binned(world: World, number: int, group: CellGroup, cells: int) -> bool:
 
     All do, or none does: otherwise weights would be added up in another order. The tables are not in bundles.
     """
-    if len(group.analysis.receptors) * layout.CELLS_AT_ONCE > PLACES:
+    if cells < FEWEST_CELLS or len(group.analysis.receptors) * layout.CELLS_AT_ONCE > PLACES:
         return False
     if any(part.target is group for synapses in world.ruled for part in synapses.parts):
         return False

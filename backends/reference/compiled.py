@@ -181,16 +181,19 @@ def rule(name: str, text: str, functions: tuple[str, ...]) -> Unit:
 
 
 def tables() -> list[Unit]:
-    """The loops over tables of connections, and those that draw them, but for bundles with delays of over 255 steps."""
+    """The loops over tables of connections, and those that draw them; over large ones, with delays up to 255 steps."""
     posts, weights, delays = ("u2", "i4"), ("f8", "f4"), ("u1", "i4")
-    from_bundles = [delivery.Bundled(np.dtype(p).name, np.dtype(w).name) for p, w in product(posts, weights)]
+    names = [(np.dtype(p).name, np.dtype(w).name) for p, w in product(posts, weights)]
+    ways = [*(delivery.Bundled(*own) for own in names), *(delivery.Kind(*own, "uint8", binned=True) for own in names)]
     return [
         STREAMS,
         *(connectors.unit(name) for name in connectors.LOOPS),
         *(splitting(p) for p in posts),
-        *(make(*kind) for make in (sorting, sorting_by_parts) for kind in product(posts, weights, delays)),
+        *(sorting(*kind) for kind in product(posts, weights, delays)),
+        *(sorting_by_parts(p, w, "u1") for p, w in product(posts, weights)),
         *(bundling(p, w, "u1", targets) for p, w, targets in product(posts, weights, posts)),
-        *(route(kind) for kind in from_bundles),
+        BINS,
+        *(route(kind) for kind in ways),
     ]
 
 

@@ -121,7 +121,7 @@ class NumbaEngine:
         self._control[layout.YIELD_ADDRESS] = yield_address() if threads > 1 else 0
         self._times = np.zeros((threads, 8), dtype=np.int64)
         self._control[layout.TIME_ADDRESS] = self._times.ctypes.data
-        if hasattr(time, "CLOCK_MONOTONIC"):
+        if (profile or threads > 1) and hasattr(time, "CLOCK_MONOTONIC"):
             clock = _system_function("clock_gettime")
             self._control[layout.CLOCK] = clock if profile else 0
             self._control[layout.WATCH] = clock if threads > 1 else 0

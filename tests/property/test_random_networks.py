@@ -466,6 +466,20 @@ def test_both_engines_do_the_same(plan: Plan) -> None:
     assert_same(compiled, plain, potential_mv=1e-12, weight=1e-12)
 
 
+@settings(max_examples=4 * FACTOR)
+@given(plans(kinds=LINEAR), st.integers(2, 4))
+def test_events_in_bins_change_no_bit(plan: Plan, pieces: int) -> None:
+    """Only large networks have bins of themselves; see pyNN.reference.bins."""
+    from pyNN.reference import bins
+
+    expected = outcome("reference", plan, engine="numba")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bins, "WORTH_BINNING", 0)
+        patch.setattr(bins, "FEWEST_CELLS", 0)
+        note(str(plan))
+        assert_same(outcome("reference", plan, pieces, engine="numba", threads=2), expected)
+
+
 @settings(max_examples=20 * FACTOR)
 @given(plans(kinds=LINEAR))
 def test_nest_does_the_same_with_linear_cells(plan: Plan) -> None:

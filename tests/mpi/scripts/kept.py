@@ -18,7 +18,7 @@ warnings.simplefilter("ignore")  # random delays are not on the grid
 threads, kept = int(sys.argv[1]), sys.argv[2]
 packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = bundles.CONNECTIONS_A_DELAY_IN_BINS = 0
 bundles.WORTH_BUNDLING = 0 if kept == "bundles" else 1 << 62
-bins.WORTH_BINNING = 0 if kept == "bins" else 1 << 62
+bins.WORTH_BINNING, bins.FEWEST_CELLS = 0 if kept == "bins" else 1 << 62, 0
 
 
 def digest(*arrays):

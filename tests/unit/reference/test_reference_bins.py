@@ -29,6 +29,7 @@ def closed() -> Iterator[None]:
 
 def use(monkeypatch: pytest.MonkeyPatch, *, binned: bool, room: float = 0.8) -> None:
     monkeypatch.setattr(bins, "WORTH_BINNING", 0 if binned else 1 << 62)
+    monkeypatch.setattr(bins, "FEWEST_CELLS", 0)
     # Several blocks in the largest population.
     monkeypatch.setattr(bins, "LARGEST_BLOCK", layout.CELLS_AT_ONCE)
     monkeypatch.setattr(bins, "ROOM", room)
@@ -238,8 +239,11 @@ def test_more_receptors_than_there_are_places_for(monkeypatch: pytest.MonkeyPatc
     assert not bins.binned(None, 0, group, 10**6)  # type: ignore[arg-type]
 
 
-def test_only_large_networks_have_bins() -> None:
-    network()
+@pytest.mark.parametrize(("size", "number"), [(4500, 1), (4000, 0)])
+def test_only_large_populations_have_bins(size: int, number: int) -> None:
+    sim.setup(timestep=0.1, max_delay=10.0)
+    cells = sim.Population(size, sim.IF_curr_exp())
+    synapse = sim.StaticSynapse(weight=0.0, delay=uniform(0.1, 10.0))
+    sim.Projection(cells, cells, sim.FixedNumberPreConnector(2), synapse)
     sim.run(1.0)
-    # 3000 cells, with delays up to 6 ms of two receptors.
-    assert len(made()) == 1
+    assert len(made()) == number
