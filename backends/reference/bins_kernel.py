@@ -47,33 +47,20 @@ def numbers(address, size):
 
 
 @njit(error_model="numpy")
-def _take_from_ring(group, bins, slot, block):
-    """Have what the ring holds for a block in the block's input."""
+def _exchange_with_ring(group, bins, slot, block, is_in):
+    """Have what the ring holds for a block in the block's input; or the other way round."""
     begin = group[FIRST_CELL] + (block << bins[BINS_BITS])
     size = min(1 << bins[BINS_BITS], group[LAST_CELL] - begin)
     for receptor in range(group[RECEPTORS]):
         row = (slot * group[RECEPTORS] + receptor) * group[SIZE] + begin
         ring = floats(group[RING_ADDRESS] + 8 * row, size)
         arrived = floats(bins[BINS_INPUT_ADDRESS] + 8 * receptor * group[RECEPTOR_STRIDE], size)
+        source, target = (ring, arrived) if is_in else (arrived, ring)
         for cell in range(size):
             # Memory that was never written to takes no room.
-            if ring[cell] != 0.0:
-                arrived[cell] = ring[cell]
-                ring[cell] = 0.0
-
-
-@njit(error_model="numpy")
-def _put_into_ring(group, bins, slot, block):
-    begin = group[FIRST_CELL] + (block << bins[BINS_BITS])
-    size = min(1 << bins[BINS_BITS], group[LAST_CELL] - begin)
-    for receptor in range(group[RECEPTORS]):
-        row = (slot * group[RECEPTORS] + receptor) * group[SIZE] + begin
-        ring = floats(group[RING_ADDRESS] + 8 * row, size)
-        arrived = floats(bins[BINS_INPUT_ADDRESS] + 8 * receptor * group[RECEPTOR_STRIDE], size)
-        for cell in range(size):
-            if arrived[cell] != 0.0:
-                ring[cell] = arrived[cell]
-                arrived[cell] = 0.0
+            if source[cell] != 0.0:
+                target[cell] = source[cell]
+                source[cell] = 0.0
 
 
 @njit(error_model="numpy")
@@ -112,7 +99,7 @@ def bring_input(group, step, begin):
     if group[FIRST_CELL] + (block << bins[BINS_BITS]) != begin:
         return
     if step <= bins[BINS_FLUSHED]:
-        _take_from_ring(group, bins, slot, block)
+        _exchange_with_ring(group, bins, slot, block, True)
     _empty(group, bins, slot * bins[BINS_BLOCKS] + block)
     group[INPUT_ADDRESS] = bins[BINS_INPUT_ADDRESS] - 8 * begin
     group[HOME] = begin
@@ -130,9 +117,9 @@ def flush(address, step, unused):
         for block in range(bins[BINS_BLOCKS]):
             number = slot * bins[BINS_BLOCKS] + block
             if np.int64(ends[number]) != np.int64(firsts[number]) * EVENTS_A_CHUNK:
-                _take_from_ring(group, bins, slot, block)
+                _exchange_with_ring(group, bins, slot, block, True)
                 _empty(group, bins, number)
-                _put_into_ring(group, bins, slot, block)
+                _exchange_with_ring(group, bins, slot, block, False)
                 found = True
     if found:
         bins[BINS_FLUSHED] = step + group[SLOTS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,26 +176,11 @@ def test_everything_can_be_read_and_changed(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
 def test_a_checkpoint_has_what_is_on_its_way(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: bool, after: bool
+    monkeypatch: pytest.MonkeyPatch, assert_checkpoints_carry_over: Callable[..., None], before: bool, after: bool
 ) -> None:
-    pytest.importorskip("h5py")
-    use(monkeypatch, binned=False)
-    cells, _ = network()
-    sim.run(20.0)
-    expected = observed(cells)
-    use(monkeypatch, binned=before)
-    cells, _ = network(threads=2)
-    sim.run(8.3)
-    sim.save_state(tmp_path / "state.h5")
-    assert bool(made()) == before
-    sim.run(11.7)
-    assert_same(observed(cells), expected)
-    use(monkeypatch, binned=after)
-    cells, _ = network()
-    sim.restore_state(tmp_path / "state.h5")
-    sim.run(11.7)
-    assert bool(made()) == after
-    assert_same(observed(cells), expected)
+    assert_checkpoints_carry_over(
+        network, observed, lambda is_used: use(monkeypatch, binned=is_used), lambda: bool(made()), before, after
+    )
 
 
 def _counted(cells: list[Any]) -> None:

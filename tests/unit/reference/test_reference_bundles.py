@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -205,26 +204,11 @@ def test_a_simulation_that_is_reset_keeps_its_bundles(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
 def test_a_checkpoint_has_what_is_on_its_way(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: bool, after: bool
+    monkeypatch: pytest.MonkeyPatch, assert_checkpoints_carry_over: Callable[..., None], before: bool, after: bool
 ) -> None:
-    pytest.importorskip("h5py")
-    use(monkeypatch, bundled=False)
-    cells, _ = network()
-    sim.run(20.0)
-    expected = observed(cells)
-    use(monkeypatch, bundled=before)
-    cells, _ = network(threads=2)
-    sim.run(8.3)
-    sim.save_state(tmp_path / "state.h5")
-    assert bool(plans()) == before
-    sim.run(11.7)
-    assert_same(observed(cells), expected)
-    use(monkeypatch, bundled=after)
-    cells, _ = network()
-    sim.restore_state(tmp_path / "state.h5")
-    sim.run(11.7)
-    assert bool(plans()) == after
-    assert_same(observed(cells), expected)
+    assert_checkpoints_carry_over(
+        network, observed, lambda is_used: use(monkeypatch, bundled=is_used), lambda: bool(plans()), before, after
+    )
 
 
 def test_an_interrupt_while_bundles_are_made_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
