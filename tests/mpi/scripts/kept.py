@@ -12,10 +12,12 @@ import numpy as np
 
 import pyNN.reference as sim
 from pyNN.random import RandomDistribution
-from pyNN.reference import bins, bundles, packing
+from pyNN.reference import bins, bundles, numba_engine, packing
 
 warnings.simplefilter("ignore")  # random delays are not on the grid
 threads, kept = int(sys.argv[1]), sys.argv[2]
+# For a network as small as this one thread would do all.
+numba_engine._TURN_TAKING = numba_engine._STARTING = 0
 packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = bundles.CONNECTIONS_A_DELAY_IN_BINS = 0
 bundles.WORTH_BUNDLING = 0 if kept == "bundles" else 1 << 62
 bins.WORTH_BINNING, bins.FEWEST_CELLS = 0 if kept == "bins" else 1 << 62, 0

@@ -12,6 +12,7 @@ import numpy as np
 
 import pyNN.reference as sim
 from pyNN.random import NumpyRNG, RandomDistribution
+from pyNN.reference import numba_engine
 
 warnings.simplefilter("ignore")  # random delays are not on the grid
 
@@ -37,6 +38,8 @@ def traces(group, name):
 
 
 engine, threads = sys.argv[1], int(sys.argv[2])
+# For a network as small as this one thread would do all.
+numba_engine._TURN_TAKING = numba_engine._STARTING = 0
 plan, *options = sys.argv[3:] or ["plain"]
 large = engine == "numba"
 sim.setup(timestep=0.1, engine=engine, threads=threads, rng_seed=7)

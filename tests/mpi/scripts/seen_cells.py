@@ -10,8 +10,11 @@ import numpy as np
 
 import pyNN.reference as sim
 from pyNN.equations import CellType, SynapseType
+from pyNN.reference import numba_engine
 
 engine, threads = sys.argv[1], int(sys.argv[2])
+# For a network as small as this one thread would do all.
+numba_engine._TURN_TAKING = numba_engine._STARTING = 0
 plan, *file = sys.argv[3:] or ["plain"]
 Seeing = SynapseType(
     name="Seeing",
