@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.reference import layout
-from pyNN.reference.world import CellGroup, Route, SourceGroup, World
+from pyNN.reference.world import CellGroup, Route, World
 
 WORTH_BINNING = 1 << 21
 """Bytes of input on its way to the cells of a slice from which on it pays."""
@@ -42,16 +42,15 @@ def binned(world: World, number: int, group: CellGroup, cells: int) -> bool:
     if any(part.target is group for synapses in world.ruled for part in synapses.parts):
         return False
     routes = [r for r in world.routes if r.target is group and r.slice_number == number and r.has_connections]
-    if not routes or not all(_can_be_binned(route) for route in routes):
+    if not routes or not all(can_be_binned(route) for route in routes):
         return False
     spread = max(r.largest_delay for r in routes) - min(r.smallest_delay for r in routes) + 1
     return 8 * cells * spread * len({route.receptor for route in routes}) >= WORTH_BINNING
 
 
-def _can_be_binned(route: Route) -> bool:
+def can_be_binned(route: Route) -> bool:
     """Whether connections are stored, in order of source, and spikes are listed one by one."""
-    is_counted = isinstance(route.source, SourceGroup) and route.source.is_counted
-    return route.rows is not None and not is_counted
+    return route.rows is not None and not route.is_counted
 
 
 class Bins:

@@ -1,4 +1,4 @@
-"""Compiled code that takes events out of bins, and keeps those full bins in order: see pyNN.reference.bins.
+"""Compiled code that takes events out of bins, and gives full ones more room: see pyNN.reference.bins.
 
 Only processes that compile import this module.
 """

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Library, load
+from pyNN.reference.bins import can_be_binned
 from pyNN.reference.compiled import bundling
 from pyNN.reference.world import CellGroup, Columns, Route, Rows, SourceGroup, World, slots_of
 from pyNN.specs import IntArray
@@ -259,7 +260,7 @@ def _can_be_bundled(routes: list[Route]) -> bool:
         if route.rows is None:
             return False
         if isinstance(route.source, SourceGroup):
-            if not route.source.is_counted or route.rows.has_own_delays:
+            if not route.is_counted or route.rows.has_own_delays:
                 return False
             continue
         key = (id(route.source), route.receptor)
@@ -304,7 +305,7 @@ def _pays(targets: list[list[Route]], tables: dict[int, list[Route]], slices: Sl
         longest = max(route.largest_delay for route in own)
         entries += own[0].source.size * (longest - min(route.smallest_delay for route in own) + 2)
         spikes = max(spikes, flight_capacity(own[0].source.size, longest, longest))
-    could_be_binned = all(isinstance(route.source, CellGroup) for own in targets for route in own)
+    could_be_binned = all(can_be_binned(route) for own in targets for route in own)
     least = CONNECTIONS_A_DELAY_IN_BINS if could_be_binned else CONNECTIONS_A_DELAY
     return (
         sum(connections) >= least * entries

@@ -163,7 +163,7 @@ _IMPORTS = """
 import numpy as np
 from numba import carray, njit
 
-from pyNN.compilation.pointers import fetch_lines, fetch, floats, integers, pointer
+from pyNN.compilation.pointers import fetch, fetch_lines, floats, integers, pointer
 """
 
 _HEADER = """

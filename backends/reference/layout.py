@@ -107,8 +107,7 @@ ROUTE_LAST_CELL = 12
 ROUTE_TIME = 13  # ns
 ROUTE_RULE_ADDRESS = 14  # int64 (RULE_FIELDS,): of connections that are drawn at each spike
 ROUTE_VALUE_ADDRESS = 15  # float64 (RULE_VALUES,)
-ROUTE_BINS_ADDRESS = 16  # record of the bins of the target cells
-ROUTE_FIELDS = 17
+ROUTE_FIELDS = 16
 
 # Bins of events, one for each slot of the ring and each block of the cells of a slice; see pyNN.reference.bins.
 # Those in a bin are in chunks of EVENTS_A_CHUNK, of which each tells the next.

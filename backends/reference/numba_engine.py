@@ -347,11 +347,9 @@ class NumbaEngine:
         for (group, number), bins in self._bins.items():
             bins.describe(self._parts[number, self._rows[group]])
         for record, route in zip(self._routes, self._described, strict=True):
-            key = (id(route.target), route.slice_number)
-            if key in self._bins:
+            if (id(route.target), route.slice_number) in self._bins:
                 part = self._parts[route.slice_number, self._rows[id(route.target)]]
                 record[layout.ROUTE_TARGET_RECORD] = part.ctypes.data
-                record[layout.ROUTE_BINS_ADDRESS] = self._bins[key].record.ctypes.data
 
     def _describe_bundles(self, world: World) -> None:
         """Records of bundles, and where cells find input from them, in the records of slices."""
@@ -605,17 +603,16 @@ class NumbaEngine:
 
     def _kind(self, route: Route) -> delivery.Kind | delivery.Regenerated:
         """How a route keeps its connections, or makes them."""
-        counted = isinstance(route.source, SourceGroup) and route.source.is_counted
         if route.regenerated is not None:
-            return regenerated_kind(route.regenerated, counted)
+            return regenerated_kind(route.regenerated, route.is_counted)
         _, posts, *own = route.stored.columns()
         weights, delays = (v.dtype.name if isinstance(v, np.ndarray) else delivery.SHARED for v in own)
         in_bins = (id(route.target), route.slice_number) in self._bins
-        return delivery.Kind(posts.dtype.name, weights, delays, counted, self._is_one_to_one(route), in_bins)
+        return delivery.Kind(posts.dtype.name, weights, delays, route.is_counted, self._is_one_to_one(route), in_bins)
 
     def _is_one_to_one(self, route: Route) -> bool:
         """Whether each cell of a counted source has one connection, to the cell of its own index, and all are alike."""
-        if not isinstance(route.source, SourceGroup) or not route.source.is_counted or route.regenerated is not None:
+        if not route.is_counted or route.regenerated is not None:
             return False
         rows = route.stored
         if rows.has_own_weights or rows.has_own_delays or route.source.size != route.target.size:
@@ -633,8 +630,9 @@ class NumbaEngine:
         chunk: list[Any] = []
         self._begin_chunk(world, chunk)
         self._control[: layout.SLICES] = (world.current_step, until_step, self._interval)
-        starts = 1 if self._exchange else (until_step - world.current_step) / self._interval
-        self._control[layout.SHORT] = _TURN_TAKING + int(_STARTING / max(starts, 1))
+        # With several ranks threads are started again for every interval.
+        intervals = 1 if self._exchange else (until_step - world.current_step) / self._interval
+        self._control[layout.SHORT] = _TURN_TAKING + int(_STARTING / max(intervals, 1))
         reason = 1
         while reason:
             reason = self._drive_together("resume" if reason == _EXCHANGE else "begin")

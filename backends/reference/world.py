@@ -315,6 +315,11 @@ class Route:
         return bool(self.stored.size if self.regenerated is None else self.regenerated.size)
 
     @property
+    def is_counted(self) -> bool:
+        """Whether the spikes of the source are counted, not listed."""
+        return isinstance(self.source, SourceGroup) and self.source.is_counted
+
+    @property
     def smallest_delay(self) -> int:
         return self._delay_limits[0]
 
