@@ -256,35 +256,37 @@ def sampled_rows(
     Without replacement, a number above that of the allowed columns means whole copies of all of them first.
     """
     compiled = loop("choose_rows" if with_replacement else "sample_rows", request, float(numbers.sum()))
-    draw = _sample_numpy if compiled is None else partial(_sample_compiled, compiled)
-    parts = []
+    fill = _sample_numpy if compiled is None else partial(_sample_compiled, compiled)
+    ends = np.cumsum(numbers)
+    columns = np.empty(int(ends[-1]) if rows.size else 0, dtype=np.int32)
+
+    def draw(part: slice) -> None:
+        own = columns[ends[part.start] - numbers[part.start] : ends[part.stop - 1]]
+        fill(key, rows[part], width, numbers[part], forbidden[part], with_replacement, own)
+
     places = list(blocks(rows.size, max(1, int(numbers.max(initial=0)))))
-
-    def drawn(part: slice) -> Int32Array:
-        return draw(key, rows[part], width, numbers[part], forbidden[part], with_replacement)
-
-    for part, columns in zip(places, mapped(drawn, places, request.threads), strict=True):
-        parts.append(columns)
+    for part, _ in zip(places, mapped(draw, places, request.threads), strict=True):
         report(part.stop / rows.size)
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
-
-
-def _sample_compiled(
-    fill: Function, key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
-) -> Int32Array:
-    columns = np.empty(int(numbers.sum()), dtype=np.int32)
-    words = np.zeros((width >> 6) + 1, dtype=np.uint64)
-    cells = np.zeros(width + 1, dtype=np.int32)
-    fill(key, rows, forbidden, width, numbers, columns, words, cells)
     return columns
 
 
+def _sample_compiled(
+    fill: Function, key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray,
+    with_replacement: bool, columns: Int32Array,
+) -> None:  # fmt: skip
+    words = np.zeros((width >> 6) + 1, dtype=np.uint64)
+    cells = np.zeros(width + 1, dtype=np.int32)
+    fill(key, rows, forbidden, width, numbers, columns, words, cells)
+
+
 def _sample_numpy(
-    key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool
-) -> Int32Array:
+    key: int, rows: IntArray, width: int, numbers: IntArray, forbidden: IntArray, with_replacement: bool,
+    columns: Int32Array,
+) -> None:  # fmt: skip
     if with_replacement:
-        return _choose_numpy(key, rows, width, numbers, forbidden)
-    return np.concatenate(
+        columns[:] = _choose_numpy(key, rows, width, numbers, forbidden)
+        return
+    columns[:] = np.concatenate(
         [
             _floyd_block(key, rows[part], width, numbers[part], forbidden[part])
             for part in blocks(rows.size, width)

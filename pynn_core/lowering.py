@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from lazyarray import larray
@@ -38,10 +38,18 @@ from pyNN.specs import FloatArray, IntArray, Ragged, Value
 
 _PIECE = 1 << 16
 """Connections that are looked at together where intermediate arrays would otherwise need much memory."""
+_MOST_STEPS = (1 << 31) - 1
 _PRE_BITS = 40
 """Of the number that keys a random value of a connection, the bits that are the index of its pre cell."""
 _ON_GRID = 1e-6
 """A time that is within this fraction of a step of the grid is on it: it is a rounding error of the script's."""
+
+
+T = TypeVar("T")
+
+
+def _pieces(size: int) -> list[slice]:
+    return [slice(begin, min(begin + _PIECE, size)) for begin in range(0, size, _PIECE)]
 
 
 def round_to_steps(time_ms: float, dt: float) -> int:
@@ -256,40 +264,48 @@ class Pairs:
         return self._ordinals
 
     def drawn(self, distribution: RandomDistribution, key: int) -> FloatArray:
-        """A random number for each connection. Pieces that fit in a processor's cache are drawn one after the other.
-
-        With keyed streams, that of a connection depends on its two cells, and of several connections of one pair on
-        the number among them: not on other connections, on their order or on MPI.
-        """
-        if stream_key(distribution, 0) is None or not self.size:
-            return np.asarray(draw_values(distribution, self.post, self.pre, key), dtype=float)
+        """A random number for each connection."""
         values = np.empty(self.size)
-        expect(self.size)
 
-        def draw(first: int) -> None:
-            part = slice(first, first + _PIECE)
-            columns = self.pre[part].astype(np.int64)
-            copies = self._copies(first, len(columns))
-            if copies is not None:
-                columns += copies << _PRE_BITS
-            values[part] = draw_values(distribution, self.post[part], columns, key)
+        def keep(part: slice, numbers: FloatArray) -> None:
+            values[part] = numbers
 
-        for _ in mapped(draw, range(0, self.size, _PIECE), self.threads):
-            pass
+        self.draw(distribution, key, keep)
         return values
 
-    def _copies(self, first: int, number: int) -> IntArray | None:
-        """For each of some connections, how many of the same pair stand before it; None: for none there is one."""
+    def draw(self, distribution: RandomDistribution, key: int, take: Callable[[slice, FloatArray], T]) -> list[T]:
+        """What `take` makes of a random number for each connection, in pieces that fit in a processor's cache.
+
+        With keyed streams, the number of a connection depends on its two cells, and of several connections of one pair
+        on how many stand before it: not on other connections, on their order or on MPI.
+        """
+        if not self.size:
+            return []
+        if stream_key(distribution, 0) is None:
+            numbers = np.asarray(draw_values(distribution, self.post, self.pre, key), dtype=float)
+            return [take(part, numbers[part]) for part in _pieces(self.size)]
+        expect(self.size)
+
+        def drawn(part: slice) -> T:
+            columns = self.pre[part].astype(np.int64)
+            self._number_copies(part.start, columns)
+            return take(part, draw_values(distribution, self.post[part], columns, key))
+
+        return list(mapped(drawn, _pieces(self.size), self.threads))
+
+    def _number_copies(self, first: int, columns: IntArray) -> None:
+        """Add to the pre cells of some connections, from the `first` on, how many of the same pair stand before it."""
         begin = first
         while begin > 0 and self.pre[begin] == self.pre[begin - 1] and self.post[begin] == self.post[begin - 1]:
             begin -= 1
-        pre, post = self.pre[begin : first + number], self.post[begin : first + number]
-        again = (pre[1:] == pre[:-1]) & (post[1:] == post[:-1])
-        if not again.any():
-            return None
-        places = np.arange(len(pre))
-        run_starts = np.maximum.accumulate(np.where(np.concatenate([[False], again]), 0, places))
-        return np.asarray((places - run_starts)[first - begin :])
+        end = first + len(columns)
+        pre, post = self.pre[begin:end], self.post[begin:end]
+        again = np.flatnonzero((pre[1:] == pre[:-1]) & (post[1:] == post[:-1])) + 1
+        # Numbers without a gap are those of one pair.
+        places = np.arange(len(again))
+        copies = places - np.maximum.accumulate(np.where(np.diff(again, prepend=-1) > 1, places, 0)) + 1
+        wanted = again >= first - begin
+        columns[again[wanted] - (first - begin)] += copies[wanted] << _PRE_BITS
 
     def forget(self) -> None:
         """Free the memory of distances and ordinals; they are computed again when they are needed again."""
@@ -388,14 +404,25 @@ def lower_delays(
     Raises InvalidDelayError for delays under the time step, under `lowest` or over `highest` steps; RoundingWarning
     where a delay is not on the grid.
     """
-    if value is None or (isinstance(value, LazyArray) and value.base_value is None):
+    if isinstance(value, LazyArray) and not value.operations:
+        value = value.base_value
+    if value is None:
         return lowest or 1
-    times = np.asarray(lower_synaptic("delay", value, pairs, key))
-    if times.size and not np.isfinite(times).all():
+    steps: NDArray[np.int32]
+    if isinstance(value, RandomDistribution):
+        # Times of all connections would be the largest array of all.
+        steps = np.empty(pairs.size, dtype=np.int32)
+        found = pairs.draw(value, key, lambda part, drawn: _put_on_grid(drawn, dt, steps[part]))
+    else:
+        times = np.asarray(lower_synaptic("delay", value, pairs, key))
+        steps = np.empty(times.shape, dtype=np.int32)
+        flat, result = times.reshape(-1), steps.reshape(-1)
+        found = [_put_on_grid(flat[part], dt, result[part]) for part in _pieces(flat.size)]
+    if not all(piece.is_finite for piece in found):
         raise InvalidDelayError(f"{label}: a delay must be a finite number of ms.")
-    if not times.size:
-        return np.zeros(times.shape, dtype=np.int32)
-    smallest, largest = float(np.min(times)), float(np.max(times))
+    if not found:
+        return steps
+    smallest, largest = min(piece.smallest for piece in found), max(piece.largest for piece in found)
     first, last = round_to_steps(smallest, dt), round_to_steps(largest, dt)
     if first < 1:
         raise InvalidDelayError(
@@ -412,32 +439,47 @@ def lower_delays(
             f"{label}: a delay of {largest:g} ms is over max_delay = {highest * dt:g} ms, which setup() was given. "
             f"Say setup(max_delay={largest:g}) or max_delay='auto', or make the delay shorter."
         )
-    steps, worst, where = _on_grid(times, dt)
-    if worst > _ON_GRID * max(1.0, float(last)):
-        given = float(times.flat[where])
+    if last > _MOST_STEPS:
+        raise InvalidDelayError(
+            f"{label}: a delay of {largest:g} ms is over {_MOST_STEPS:,} time steps of {dt:g} ms, which is the most that "
+            "is possible. Make it shorter."
+        )
+    worst = max(found, key=lambda piece: piece.error)
+    if worst.error > _ON_GRID * max(1.0, float(last)):
         warnings.warn(
             f"{label}: delays are rounded to multiples of the time step, {dt:g} ms: "
-            f"{given:g} ms becomes {round_to_steps(given, dt) * dt:g} ms.",
+            f"{worst.rounded:g} ms becomes {round_to_steps(worst.rounded, dt) * dt:g} ms.",
             RoundingWarning,
             stacklevel=user_stacklevel(),
         )
     return int(steps) if steps.ndim == 0 else steps
 
 
-def _on_grid(times: NDArray[np.float64], dt: float) -> tuple[NDArray[np.int32], float, int]:
-    """Whole steps for times in ms; the greatest rounding error in steps, and where it is."""
-    steps = np.empty(times.shape, dtype=np.int32)
-    flat, result = times.reshape(-1), steps.reshape(-1)
-    worst, where = -1.0, 0
-    for begin in range(0, flat.size, _PIECE):
-        exact = flat[begin : begin + _PIECE] / dt
-        rounded = np.floor(exact + 0.5 + 1e-9)
-        result[begin : begin + _PIECE] = rounded
-        errors = np.abs(np.subtract(exact, rounded, out=exact), out=exact)
-        k = int(np.argmax(errors))
-        if errors[k] > worst:
-            worst, where = float(errors[k]), begin + k
-    return steps, worst, where
+class _Found(NamedTuple):
+    """What there is to know about some times that were put on the grid."""
+
+    smallest: float
+    largest: float
+    is_finite: bool
+    error: float
+    """The greatest rounding error, in steps ..."""
+    rounded: float
+    """... and the time that has it."""
+
+
+def _put_on_grid(times: FloatArray, dt: float, steps: NDArray[np.int32]) -> _Found:
+    """Write whole steps for times in ms."""
+    smallest, largest = float(np.min(times)), float(np.max(times))
+    if not np.isfinite([smallest, largest]).all():
+        return _Found(smallest, largest, False, 0.0, smallest)
+    exact = times / dt
+    rounded = np.floor(exact + 0.5 + 1e-9)
+    with np.errstate(invalid="ignore"):
+        # What no number of steps stands for is refused when the longest delay of all is known.
+        steps[...] = rounded
+    errors = np.abs(np.subtract(exact, rounded, out=exact), out=exact)
+    worst = int(np.argmax(errors))
+    return _Found(smallest, largest, True, float(errors[worst]), float(times[worst]))
 
 
 def check_weights(weights: Any, receptor_name: str, receptor: Receptor, label: str, safe: bool = True) -> None:

@@ -318,12 +318,15 @@ def check_range(name: str, values: Any, parameter: Any, owner: str) -> None:
     `parameter` is a pyNN.models.Parameter, or None where only NaN is refused; `owner` is the model's name.
     """
     array = np.asarray(values, dtype=float)
-    if np.isnan(array).any():
-        raise InvalidParameterValueError(f"{owner}: parameter '{name}' must be a number, and not NaN.")
-    if parameter is None or parameter.minimum is None or not array.size:
+    if not array.size:
         return
-    bad = array <= parameter.minimum if parameter.exclusive else array < parameter.minimum
-    if bad.any():
+    smallest = array.min()
+    if np.isnan(smallest):
+        raise InvalidParameterValueError(f"{owner}: parameter '{name}' must be a number, and not NaN.")
+    if parameter is None or parameter.minimum is None:
+        return
+    if smallest <= parameter.minimum if parameter.exclusive else smallest < parameter.minimum:
+        bad = array <= parameter.minimum if parameter.exclusive else array < parameter.minimum
         rule = f"greater than {parameter.minimum:g}" if parameter.exclusive else f"at least {parameter.minimum:g}"
         given = f"{name}={array[bad].flat[0]:g} {parameter.unit}".rstrip()
         raise InvalidParameterValueError(f"{owner}: {given} is not possible, it must be {rule}.")

@@ -71,8 +71,7 @@ class Bins:
             (layout.BINS_END_ADDRESS, first * np.int32(layout.EVENTS_A_CHUNK)),
             (layout.BINS_NEXT_ADDRESS, following),
             (layout.BINS_FREE_ADDRESS, np.concatenate([free, first])),
-            (layout.BINS_WEIGHT_ADDRESS, np.empty(chunks * layout.EVENTS_A_CHUNK)),
-            (layout.BINS_PLACE_ADDRESS, np.empty(chunks * layout.EVENTS_A_CHUNK, dtype=np.uint16)),
+            (layout.BINS_EVENT_ADDRESS, np.empty(chunks * layout.EVENTS_A_CHUNK * layout.EVENT_BYTES, dtype=np.uint8)),
             (layout.BINS_INPUT_ADDRESS, self._input),
         )
         self._columns = [column for _, column in columns]

@@ -17,6 +17,7 @@ from pyNN.reference.layout import (
     BINS_BLOCKS,
     BINS_CHUNKS,
     BINS_END_ADDRESS,
+    BINS_EVENT_ADDRESS,
     BINS_FIELDS,
     BINS_FIRST_ADDRESS,
     BINS_FLUSHED,
@@ -24,8 +25,7 @@ from pyNN.reference.layout import (
     BINS_FREE_ADDRESS,
     BINS_INPUT_ADDRESS,
     BINS_NEXT_ADDRESS,
-    BINS_PLACE_ADDRESS,
-    BINS_WEIGHT_ADDRESS,
+    EVENT_BYTES,
     EVENTS_A_CHUNK,
     FIRST_CELL,
     GROUP_FIELDS,
@@ -39,11 +39,20 @@ from pyNN.reference.layout import (
     SLOTS,
 )
 
+_EVENT = np.dtype([("weight", np.float64), ("place", np.uint16)])
+"""Both in one line of memory; `place` is receptor << BINS_BITS, and the cell of the block."""
+
 
 @njit
 def numbers(address, size):
     """An array of int32."""
     return carray(pointer(address), (size,), np.int32)
+
+
+@njit
+def events(address, size):
+    """An array of events."""
+    return carray(pointer(address), (size,), _EVENT)
 
 
 @njit(error_model="numpy")
@@ -78,11 +87,10 @@ def _empty(group, bins, number):
         begin = chunk * EVENTS_A_CHUNK
         after = np.int64(following[chunk])
         size = EVENTS_A_CHUNK if after >= 0 else np.int64(ends[number]) - begin
-        weights = floats(bins[BINS_WEIGHT_ADDRESS] + 8 * begin, size)
-        places = carray(pointer(bins[BINS_PLACE_ADDRESS] + 2 * begin), (size,), np.uint16)
-        for k in range(size):
-            place = np.uint64(places[k])
-            arrived[(place >> bits) * stride + (place & mask)] += weights[k]
+        found = events(bins[BINS_EVENT_ADDRESS] + EVENT_BYTES * begin, size)
+        for k in range(np.uint64(size)):
+            place = np.uint64(found[k].place)
+            arrived[(place >> bits) * stride + (place & mask)] += found[k].weight
         if after < 0:
             break
         free[bins[BINS_FREE]] = chunk

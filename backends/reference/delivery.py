@@ -238,18 +238,17 @@ _EACH_SPIKE = """
         step, cell = steps[spike], cells[spike]
 """
 
-_BIN_IMPORTS = "from pyNN.reference.bins_kernel import make_room, numbers\n"
+_BIN_IMPORTS = "from pyNN.reference.bins_kernel import events, make_room, numbers\n"
 
 # The row of a later spike is fetched ahead: each is somewhere else in memory.
 _EACH_SPIKE_BINNED = f"""
     bins = integers(target[BINS_ADDRESS], BINS_FIELDS)
-    blocks, bits = bins[BINS_BLOCKS], bins[BINS_BITS]
-    block_mask, slot_mask = (1 << bits) - 1, target[SLOTS] - 1
-    first_cell, first_place = target[FIRST_CELL], route[RECEPTOR] << bits
-    ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * blocks)
-    capacity = bins[BINS_CHUNKS] * EVENTS_A_CHUNK
-    event_weights = floats(bins[BINS_WEIGHT_ADDRESS], capacity)
-    event_places = carray(pointer(bins[BINS_PLACE_ADDRESS]), (capacity,), np.uint16)
+    ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * bins[BINS_BLOCKS])
+    first_event = bins[BINS_EVENT_ADDRESS]
+    blocks, bits = np.uint64(bins[BINS_BLOCKS]), np.uint64(bins[BINS_BITS])
+    block_mask, slot_mask = (np.uint64(1) << bits) - np.uint64(1), np.uint64(target[SLOTS] - 1)
+    first_cell, first_place = np.uint64(target[FIRST_CELL]), np.uint64(route[RECEPTOR]) << bits
+    waiting = events(bins[BINS_EVENT_ADDRESS], bins[BINS_CHUNKS] * EVENTS_A_CHUNK)
     steps = integers(group[SPIKE_STEP_ADDRESS], last)
     cells = integers(group[SPIKE_CELL_ADDRESS], last)
     for spike in range(first, last):
@@ -261,19 +260,28 @@ _EACH_SPIKE_BINNED = f"""
             if delays.shape[0] > 1:
                 fetch_lines(route[DELAY_ADDRESS] + delays.itemsize * low, delays.itemsize * (high - low))
         step, cell = steps[spike], cells[spike]
+        now = np.uint64(step)
 """
 
 _BINNED_ROW = (
     _STORED_ROW
-    + """        for k in range(begin, end):
-            place = np.int64(posts[k]) - first_cell
-            number = ((step + np.int64({delay})) & slot_mask) * blocks + (place >> bits)
-            at = np.int64(ends[number])
-            event_weights[at] = np.float64({weight})
-            event_places[at] = first_place + (place & block_mask)
-            ends[number] = at + 1
-            if (at + 1) & (EVENTS_A_CHUNK - 1) == 0:
-                make_room(route[ROUTE_TARGET_RECORD], number, step)
+    + """        while begin < end:
+            full = False
+            for k in range(begin, end):
+                place = np.uint64(posts[k]) - first_cell
+                number = ((now + np.uint64({delay})) & slot_mask) * blocks + (place >> bits)
+                at = np.uint64(ends[number])
+                waiting[at].weight = np.float64({weight})
+                waiting[at].place = first_place + (place & block_mask)
+                # A bin's next line of memory is on its way before it is needed.
+                fetch(first_event + EVENT_BYTES * np.int64(at) + 64)
+                ends[number] = at + np.uint64(1)
+                if (at + np.uint64(1)) & np.uint64(EVENTS_A_CHUNK - 1) == 0:
+                    full = True
+                    break
+            begin = k + np.uint64(1)
+            if full:
+                make_room(route[ROUTE_TARGET_RECORD], np.int64(number), step)
     return 0
 """
 )

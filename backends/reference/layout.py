@@ -114,16 +114,16 @@ ROUTE_FIELDS = 16
 BINS_BLOCKS = 0
 BINS_BITS = 1  # a block is of 2**BINS_BITS cells
 BINS_FIRST_ADDRESS = 2  # int32 (slots, blocks): the first chunk
-BINS_END_ADDRESS = 3  # int32 (slots, blocks): place of the next event
+BINS_END_ADDRESS = 3  # int32 (slots, blocks): number of the next event
 BINS_NEXT_ADDRESS = 4  # int32 (chunks,); -1: it is the last
 BINS_FREE_ADDRESS = 5  # int32 (chunks,): those that are not in use
 BINS_FREE = 6  # how many
 BINS_CHUNKS = 7
-BINS_WEIGHT_ADDRESS = 8  # float64 (chunks, EVENTS_A_CHUNK)
-BINS_PLACE_ADDRESS = 9  # uint16 (chunks, EVENTS_A_CHUNK): receptor << BINS_BITS, and the cell of the block
-BINS_INPUT_ADDRESS = 10  # float64 (receptors, RECEPTOR_STRIDE): what arrives at a block, which stands first, in a step
-BINS_FLUSHED = 11  # the last step for which there may be something in the ring
-BINS_FIELDS = 12
+BINS_EVENT_ADDRESS = 8  # (chunks, EVENTS_A_CHUNK) of EVENT_BYTES: see pyNN.reference.bins_kernel
+BINS_INPUT_ADDRESS = 9  # float64 (receptors, RECEPTOR_STRIDE): what arrives at a block, which stands first, in a step
+BINS_FLUSHED = 10  # the last step for which there may be something in the ring
+BINS_FIELDS = 11
+EVENT_BYTES = 10
 EVENTS_A_CHUNK = 256
 
 # What draws the connections of a route; see pyNN.connectors.regeneration.PairRule.

@@ -157,6 +157,8 @@ class NumbaEngine:
         self._may_bundle = True
         self._without_input: dict[int, tuple[set[int], dict[int, list[int]]]] = {}
         """Receptors of each group without input; states that are idle if, and as long as, the rows of some are 0."""
+        self._idle: dict[int, int] = {}
+        """What is 0 in all cells of each group, and stays so in this run, in the bits of layout.IDLE."""
 
     def _drive(self, thread: int = 0) -> int:
         return int(load(compiled.DRIVER)["drive"](self._control.ctypes.data, thread, 0))
@@ -295,6 +297,7 @@ class NumbaEngine:
         self._divide(world)
         self._describe_bins()
         self._without_input = {id(group): _without_input(world, group) for group in world.cells}
+        self._idle = {}
         self._describe_bundles(world)
         self._describe_tables(world)
 
@@ -795,6 +798,8 @@ class NumbaEngine:
 
     def _begin_chunk(self, world: World, chunk: list[Any]) -> None:
         self._parts[:, :, [layout.WRONG_STEP, layout.WRONG_CELLS]] = 0
+        if world.current_step == world.run_start or not self._idle:
+            self._idle = {id(group): self._idle_bits(group) for group in world.cells}
         for source in world.sources:
             record = self._records[self._rows[id(source)]]
             record[layout.SPIKE_STEP_ADDRESS] = source.train.steps.ctypes.data
@@ -808,7 +813,7 @@ class NumbaEngine:
                 record[layout.LIMIT_ROWS], record[layout.LIMITS] = limits.shape
         for group in world.cells:
             number = self._rows[id(group)]
-            self._parts[:, number, layout.IDLE] = self._idle(group)
+            self._parts[:, number, layout.IDLE] = self._idle[id(group)]
             self._records[number, layout.SIGNAL_START] = world.chunk_start
             currents, recordings = self._tables[id(group)]
             self._describe_currents(world, group, currents, chunk)
@@ -823,8 +828,7 @@ class NumbaEngine:
                 row[layout.ROW_LENGTH] = len(recording.cells)
         self._divide_recordings(world)
 
-    def _idle(self, group: CellGroup) -> int:
-        """What is 0 in all cells, and stays so, in the bits of layout.IDLE."""
+    def _idle_bits(self, group: CellGroup) -> int:
         receptors, states = self._without_input[id(group)]
         idle = [row for row, others in states.items() if not any(group.states[other].any() for other in others)]
         return idle_bits(idle, receptors)

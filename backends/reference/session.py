@@ -228,6 +228,7 @@ class ReferenceSession:
         with self._times.measure("run", "prepare"):
             self._refresh()
         world = self._world
+        world.run_start = world.current_step
         target = world.current_step + int(steps)
         for recording in self._state_recordings():
             if recording.is_due(world.current_step):

@@ -550,6 +550,8 @@ class World:
     currents: dict[int, Current] = field(default_factory=dict)
     recordings: dict[int, SpikeRecording | StateRecording] = field(default_factory=dict)
     current_step: int = 0
+    run_start: int = 0
+    """Step at which the present run() began: in the middle of it nobody changes states."""
     chunk_start: int = 0
     """Step of the first value of the currents' signals."""
     common_interval: int = 0

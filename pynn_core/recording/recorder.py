@@ -230,7 +230,9 @@ class Recorder:
         size = self._population.size
         if cells is None:
             return np.arange(size, dtype=np.int64)
-        indices = np.unique(np.asarray(cells, dtype=np.int64))
+        indices = np.asarray(cells, dtype=np.int64)
+        if indices.ndim != 1 or not (indices[1:] > indices[:-1]).all():
+            indices = np.unique(indices)
         if indices.size and (indices[0] < 0 or indices[-1] >= size):
             raise InvalidParameterValueError(
                 f"Cell indices must be in 0..{size - 1} for '{self._population.label}', not "
