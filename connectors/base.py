@@ -147,7 +147,7 @@ class Connections:
 
 
 class ConnectionsBySource(Connections):
-    """Connections of one pair at most once each, drawn source by source; columns by target are made on demand."""
+    """Connections in order of source; columns by target are made on demand."""
 
     def __init__(self, starts: IntArray, targets: NDArray[Any], transpose: Callable[[Any, Any], tuple[Any, Any]]):
         self.starts = starts

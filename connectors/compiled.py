@@ -33,6 +33,35 @@ def unit(name: str) -> Unit:
     )
 
 
+@cache
+def sorting(posts: str, weights: str, delays: str) -> Unit:
+    """Loops over tables of connections with columns of these types, in the letters of NumPy."""
+    signatures = {
+        "count_sources": "i4* i8*",
+        "positions": "i4* i8* i8*",
+        "place": f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*",
+        "is_sorted": "i4* i4* -> i8",
+    }
+    return Unit(
+        "tables of connections",
+        f"from pyNN.connectors.sorting import {', '.join(signatures)}\n",
+        signatures,
+        ("pyNN.connectors.sorting",),
+    )
+
+
+@cache
+def sorting_by_parts(posts: str, weights: str, delays: str) -> Unit:
+    """The loop that puts large tables of connections into the order of source cells."""
+    columns = f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*"
+    return Unit(
+        "large tables of connections",
+        "from pyNN.connectors.sorting import place_by_parts\n",
+        {"place_by_parts": f"{columns} i8 i8* u2* {posts}* {weights}* {delays}*"},
+        ("pyNN.connectors.sorting",),
+    )
+
+
 def loops_are_ready() -> bool:
     """Whether some have been compiled, by this process or an earlier one, so that there is a compiler."""
     return any(is_ready(unit(name)) for name in LOOPS)

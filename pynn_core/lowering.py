@@ -441,8 +441,8 @@ def lower_delays(
         )
     if last > _MOST_STEPS:
         raise InvalidDelayError(
-            f"{label}: a delay of {largest:g} ms is over {_MOST_STEPS:,} time steps of {dt:g} ms, which is the most that "
-            "is possible. Make it shorter."
+            f"{label}: a delay of {largest:g} ms is over {_MOST_STEPS:,} time steps of {dt:g} ms, which is the most "
+            "that is possible. Make it shorter."
         )
     worst = max(found, key=lambda piece: piece.error)
     if worst.error > _ON_GRID * max(1.0, float(last)):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyNN import descriptions
 from pyNN.compilation.library import seconds_waited
 from pyNN.connectors import ConnectionRequest, Connections, ConnectionsBySource, Connector
+from pyNN.connectors.ordering import in_order_of_source
 from pyNN.connectors.regeneration import RegeneratedTable
 from pyNN.errors import (
     CapabilityError,
@@ -380,7 +381,10 @@ class Projection(Selecting):
         if not procedural:
             check_parameter_names(connections.values, self.synapse_type)
             given = {name: space[name] for name in space.keys() if name not in connections.values}
-            if isinstance(connections, ConnectionsBySource) and self._may_stay_by_source(given):
+            by_source = self._may_be_by_source(given)
+            if by_source:
+                connections = in_order_of_source(connections, request)
+            if isinstance(connections, ConnectionsBySource) and by_source:
                 table, weights = self._table_by_source(connections, given)
             else:
                 table, weights = self._table(connections, given)
@@ -408,8 +412,8 @@ class Projection(Selecting):
         delays = columns.pop("delay", 1)
         return ConnectionTable(connections.pre, connections.post, delays, columns), columns["weight"]
 
-    def _may_stay_by_source(self, given: Mapping[str, Any]) -> bool:
-        """Whether connections that were drawn by source need not be sorted by target."""
+    def _may_be_by_source(self, given: Mapping[str, Any]) -> bool:
+        """Whether connections may come in order of source, and their values be drawn in that order."""
         return (
             self._owner.backend.capabilities.tables_by_source
             and self.synapse_type.definition.is_static

@@ -93,7 +93,7 @@ _TABLE_FIELDS = ("pre", "post", "delay_steps", "columns")
 
 @dataclass
 class SourceTable:
-    """A TableKeeper with the connections in order of source, as some connectors draw them: static ones, each pair once.
+    """A TableKeeper with static connections in order of source, as some connectors draw them.
 
     A backend whose Capabilities.tables_by_source is true may use these arrays as they are.
     """

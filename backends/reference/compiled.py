@@ -70,35 +70,6 @@ COUNTING = Unit(
 
 
 @cache
-def sorting(posts: str, weights: str, delays: str) -> Unit:
-    """Loops over tables of connections with columns of these types, in the letters of NumPy."""
-    signatures = {
-        "count_sources": "i4* i8*",
-        "positions": "i4* i8* i8*",
-        "place": f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*",
-        "is_sorted": "i4* i4* -> i8",
-    }
-    return Unit(
-        "tables of connections",
-        f"from pyNN.reference.sorting import {', '.join(signatures)}\n",
-        signatures,
-        ("pyNN.reference.sorting",),
-    )
-
-
-@cache
-def sorting_by_parts(posts: str, weights: str, delays: str) -> Unit:
-    """The loop that puts large tables of connections into the order of source cells."""
-    columns = f"i4* i8* i4* {posts}* f8* {weights}* i4* {delays}*"
-    return Unit(
-        "large tables of connections",
-        "from pyNN.reference.sorting import place_by_parts\n",
-        {"place_by_parts": f"{columns} i8 i8* u2* {posts}* {weights}* {delays}*"},
-        ("pyNN.reference.sorting",),
-    )
-
-
-@cache
 def splitting(posts: str) -> Unit:
     """Loops that find the connections onto some of the cells in tables that are in order of source."""
     return Unit(
@@ -189,8 +160,8 @@ def tables() -> list[Unit]:
         STREAMS,
         *(connectors.unit(name) for name in connectors.LOOPS),
         *(splitting(p) for p in posts),
-        *(sorting(*kind) for kind in product(posts, weights, delays)),
-        *(sorting_by_parts(p, w, "u1") for p, w in product(posts, weights)),
+        *(connectors.sorting(*kind) for kind in product(posts, weights, delays)),
+        *(connectors.sorting_by_parts(p, w, "u1") for p, w in product(posts, weights)),
         *(bundling(p, w, "u1", targets) for p, w, targets in product(posts, weights, posts)),
         BINS,
         *(route(kind) for kind in ways),

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
+from pyNN.connectors.compiled import sorting
+from pyNN.connectors.ordering import place_by_source, plain
 from pyNN.equations.kernels import idle_bits
 from pyNN.equations.stepped import is_stepped
 from pyNN.errors import InternalError
@@ -41,10 +43,6 @@ _CHANGING = (
 )  # fmt: skip
 """Fields of a group's record that are new in every chunk."""
 _LOG_SPIKES = 1 << 16
-_SORTED_IN_CACHE = 1 << 21
-"""Bytes of the rows of connections that are filled together ..."""
-_WORTH_PARTS = 8
-"""... in tables of more than as many times these bytes."""
 _EXCHANGE = 4
 """Why the run loop comes back when spikes are to be exchanged with other ranks."""
 _TURN_TAKING = 7_000
@@ -88,11 +86,6 @@ def _without_input(world: World, group: CellGroup) -> tuple[set[int], dict[int, 
     receptors = {r for r in range(len(group.analysis.receptors)) if r not in used and not group.ring[:, r].any()}
     idle = group.analysis.idle.items()
     return receptors, {group.analysis.states.index(n): rows for n, (rows, fed_by) in idle if fed_by <= receptors}
-
-
-def _plain(values: Any, kind: Any) -> NDArray[Any]:
-    """The values as the one kind of array for which there is machine code: contiguous and writable."""
-    return np.require(values, kind, ["C", "W"])
 
 
 def _addresses(owners: list[Any]) -> IntArray:
@@ -185,8 +178,8 @@ class NumbaEngine:
         """(starts of each source's row, positions in order of source, those of one source in their order)."""
         starts = np.zeros(size + 2, dtype=np.int64)
         order = np.empty(len(pre), dtype=np.int64)
-        source = _plain(pre, np.int32)
-        loops = load(compiled.sorting("u2", "f8", "u1"))
+        source = plain(pre, np.int32)
+        loops = load(sorting("u2", "f8", "u1"))
         loops["count_sources"](source, starts)
         loops["positions"](source, starts, order)
         return starts[:-1], order
@@ -203,32 +196,14 @@ class NumbaEngine:
         self, pre: NDArray[Any], post: NDArray[Any], weights: Any, delays: Any, size: int, targets: int
     ) -> Columns:
         """Counting sort by source cell; connections of one source keep their order. Columns are as narrow as can be."""
-        number = len(pre)
-        starts = np.zeros(size + 2, dtype=np.int64)
-        weight = _plain(weights if np.ndim(weights) else [], np.float64)
-        delay = _plain(delays if np.ndim(delays) else [], np.int32)
-        posts = np.empty(number, dtype=np.uint16 if targets <= 1 << 16 else np.int32)
+        weight = plain(weights if np.ndim(weights) else [], np.float64)
+        delay = plain(delays if np.ndim(delays) else [], np.int32)
+        posts = np.empty(len(pre), dtype=np.uint16 if targets <= 1 << 16 else np.int32)
         sorted_weight = np.empty(len(weight), dtype=self.weight_type)
         sorted_delay = np.empty(len(delay), dtype=self._delay_type(delay))
-        source, target = _plain(pre, np.int32), _plain(post, np.int32)
-        columns = (posts, sorted_weight, sorted_delay)
-        loops = load(compiled.sorting(*(column.dtype.str[1:] for column in columns)))
-        loops["count_sources"](source, starts)
-        table = (source, starts, target, posts, weight, sorted_weight, delay, sorted_delay)
-        in_cache = _SORTED_IN_CACHE // sum(column.itemsize for column in columns)
-        # Parts of as many rows as are in the cache together, if they are alike.
-        bits = min(max(size * in_cache // max(number, 1), 1).bit_length() - 1, 16)
-        if number <= _WORTH_PARTS * in_cache or bits == 0:
-            loops["place"](*table)
-        else:
-            begins = starts[1 : -1 : 1 << bits]
-            largest = int(np.diff(begins, append=number).max())
-            room = [np.empty(min(largest, len(column)), column.dtype) for column in columns]
-            load(compiled.sorting_by_parts(*(column.dtype.str[1:] for column in columns)))["place_by_parts"](
-                *table, bits, np.empty(len(begins), dtype=np.int64), np.empty(number, dtype=np.uint16), *room
-            )
+        columns = ((plain(post, np.int32), posts), (weight, sorted_weight), (delay, sorted_delay))
         return (
-            starts[:-1],
+            place_by_source(plain(pre, np.int32), size, *columns),
             posts,
             sorted_weight if np.ndim(weights) else float(weights),
             sorted_delay if np.ndim(delays) else int(delays),
@@ -263,8 +238,8 @@ class NumbaEngine:
         return packed(projection, self._is_sorted)
 
     def _is_sorted(self, pre: NDArray[Any], post: NDArray[Any]) -> bool:
-        loop = load(compiled.sorting("u2", "f8", "u1"))["is_sorted"]
-        return bool(loop(_plain(pre, np.int32), _plain(post, np.int32)))
+        loop = load(sorting("u2", "f8", "u1"))["is_sorted"]
+        return bool(loop(plain(pre, np.int32), plain(post, np.int32)))
 
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))

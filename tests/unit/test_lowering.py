@@ -192,6 +192,32 @@ def test_delays_are_checked_after_rounding():
         lower_delays(1.06, pairs(), 1, 0.1, None, 10, "p")
 
 
+@pytest.mark.parametrize("rng", [None, "generator"])
+def test_drawn_values_do_not_depend_on_the_pieces_in_which_they_are_drawn(monkeypatch, rng):
+    """Of several connections of a pair each has its own, also where a piece begins with the second or third."""
+    source = np.random.default_rng(1)
+    post = np.sort(source.integers(0, 4, 200))
+    pre = np.concatenate([np.sort(source.integers(0, 9, n)) for n in np.bincount(post)])
+
+    class Generator(NumpyRNG):
+        """A kind of which only next() is known."""
+
+    def drawn():
+        uniform = RandomDistribution("uniform", low=0.1, high=3.0, rng=Generator(seed=5) if rng else None)
+        with pytest.warns(RoundingWarning):
+            delays = lower_delays(LazyArray(uniform, shape=(9, 4)), pairs(pre, post, (9, 4)), 3, 0.1, 1, 30, "p")
+        uniform = RandomDistribution("uniform", low=0.1, high=3.0, rng=Generator(seed=5) if rng else None)
+        return lower_synaptic("weight", uniform, pairs(pre, post, (9, 4)), 3), delays
+
+    weights, delays = drawn()
+    assert len(np.unique(weights)) == 200
+    np.testing.assert_array_equal(delays, np.floor(weights / 0.1 + 0.5))
+    for piece in (1, 3, 64, 199):
+        monkeypatch.setattr("pyNN.lowering._PIECE", piece)
+        for found, expected in zip(drawn(), (weights, delays), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
 def test_no_delays_are_no_error():
     none = pairs(pre=(), post=())
     assert lower_delays([], none, 1, 0.1, 1, 2, "p").shape == (0,)

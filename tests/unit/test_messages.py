@@ -464,6 +464,11 @@ WEIGHTS_AND_DELAYS = [
         "Say setup(max_delay=6) or max_delay='auto'",
     ),
     _delay(
+        "more steps than can be counted",
+        lambda sim: static(sim, delay=1e12),
+        "a delay of 1e+12 ms is over 2,147,483,647 time steps of 0.1 ms, which is the most that is possible",
+    ),
+    _delay(
         "under min_delay",
         lambda sim: static(_with_setup(sim, min_delay=2.0), delay=1.0),
         "a delay of 1 ms is under min_delay = 2 ms, which setup() was given",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyNN.reference import numba_engine
+from pyNN.connectors import ordering
 from pyNN.reference.numba_engine import NumbaEngine
 from pyNN.reference.routing import sort_by_source
 
@@ -31,8 +31,8 @@ def test_tables_that_are_sorted_in_parts(monkeypatch: pytest.MonkeyPatch, size: 
     delays: Any = rng.integers(1, 300, number).astype(np.int32) if own in ("both", "delays") else 7
     expected = sort_by_source(pre, post, weights, delays, sources, targets)
     for in_cache, worth in ((1 << 12, 1), (1 << 16, 1), (1 << 40, 1)):
-        monkeypatch.setattr(numba_engine, "_SORTED_IN_CACHE", in_cache)
-        monkeypatch.setattr(numba_engine, "_WORTH_PARTS", worth)
+        monkeypatch.setattr(ordering, "_IN_CACHE", in_cache)
+        monkeypatch.setattr(ordering, "_WORTH_PARTS", worth)
         found = NumbaEngine(weight_type=kind).sort(pre, post, weights, delays, sources, targets)
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_array_equal(a, np.asarray(b, dtype=kind) if np.asarray(b).dtype.kind == "f" else b)
