@@ -13,6 +13,8 @@ NEAR = 2
 """How many spikes of a group ahead the pieces of rows in bundles are fetched ..."""
 FAR = 4
 """... and where these pieces begin and end."""
+ROWS_AHEAD = 6
+"""How many spikes ahead whole rows are fetched."""
 
 
 @dataclass(frozen=True)
@@ -252,8 +254,8 @@ _EACH_SPIKE_BINNED = f"""
     steps = integers(group[SPIKE_STEP_ADDRESS], last)
     cells = integers(group[SPIKE_CELL_ADDRESS], last)
     for spike in range(first, last):
-        if spike + {NEAR} < last:
-            low, high = starts[cells[spike + {NEAR}]], starts[cells[spike + {NEAR}] + 1]
+        if spike + {ROWS_AHEAD} < last:
+            low, high = starts[cells[spike + {ROWS_AHEAD}]], starts[cells[spike + {ROWS_AHEAD}] + 1]
             fetch_lines(route[POST_ADDRESS] + posts.itemsize * low, posts.itemsize * (high - low))
             if weights.shape[0] > 1:
                 fetch_lines(route[WEIGHT_ADDRESS] + weights.itemsize * low, weights.itemsize * (high - low))

@@ -124,7 +124,7 @@ BINS_INPUT_ADDRESS = 9  # float64 (receptors, RECEPTOR_STRIDE): what arrives at 
 BINS_FLUSHED = 10  # the last step for which there may be something in the ring
 BINS_FIELDS = 11
 EVENT_BYTES = 10
-EVENTS_A_CHUNK = 256
+EVENTS_A_CHUNK = 512
 
 # What draws the connections of a route; see pyNN.connectors.regeneration.PairRule.
 RULE_KEY = 0  # the bits of a uint64

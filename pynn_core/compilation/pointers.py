@@ -93,15 +93,18 @@ def replace_atomically(typing, address, old, new):
 
 @intrinsic
 def fetch(typing, address):
-    """Have the line of memory at an address, which need not be a valid one, brought into the caches meanwhile."""
+    """Have the line of memory at an address, which need not be a valid one, brought into the caches meanwhile.
+
+    All but the innermost: fewer lines at a time can be on their way to that one, and others have to wait then.
+    """
 
     def generate(context, builder, signature, arguments):
         place = builder.inttoptr(arguments[0], cgutils.voidptr_t)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
-        # To be read, into all caches, data.
-        builder.call(function, [place, number(0), number(3), number(1)])
+        # To be read, into all caches but the first, data.
+        builder.call(function, [place, number(0), number(2), number(1)])
         return context.get_dummy_value()
 
     return types.void(types.int64), generate

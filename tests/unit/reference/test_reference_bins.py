@@ -118,16 +118,24 @@ def test_results_are_those_of_other_layouts_and_engines(monkeypatch: pytest.Monk
     assert_same(run([0.1, 0.2, 9.7, 20.0], min_delay=min_delay)[0], expected)
 
 
-def test_the_rings_take_over_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bins_get_more_room_and_the_rings_take_over_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, binned=False)
-    expected, _ = run(connections=60)
-    use(monkeypatch, binned=True, room=0.0)
-    monkeypatch.setattr(bins, "LARGEST_BLOCK", 4 * layout.CELLS_AT_ONCE)
-    for threads in (1, 2):
-        cells, _ = network(threads=threads, connections=60)
+    expected, _ = run(connections=120)
+    for threads, room in ((1, 0.8), (1, 0.0), (2, 0.8), (2, 0.0)):
+        use(monkeypatch, binned=True, room=room)
+        monkeypatch.setattr(bins, "LARGEST_BLOCK", 4 * layout.CELLS_AT_ONCE)
+        cells, _ = network(threads=threads, connections=120)
         sim.run(30.0)
         records = [one.record for one in made().values()]
         assert len(records) == 3 * threads
+        if room:
+            assert all(record[layout.BINS_FLUSHED] == 0 for record in records)
+            # Some have more than the one chunk that each has from the beginning.
+            bins_of_all = [len(one._columns[0]) for one in made().values()]
+            in_use = [record[layout.BINS_CHUNKS] - record[layout.BINS_FREE] for record in records]
+            assert any(used > number for used, number in zip(in_use, bins_of_all, strict=True))
+            assert_same(observed(cells), expected)
+            continue
         # At first they are looked at because of what they had before: for 64 steps.
         assert max(record[layout.BINS_FLUSHED] for record in records) > 64
         assert_same(observed(cells), expected)
