@@ -103,7 +103,8 @@ class Inspector:
         # What else the machine does meanwhile is not part of the prediction.
         share = (time.process_time() - self._began[0]) / max(time.perf_counter() - self._began[1], 1e-6)
         describe = profile.describe * min(share, 1.0)
-        self.observation.facts["seconds"] = predict(network, settings, simulation.current_step, describe)
+        start = time.process_time() - describe
+        self.observation.facts["seconds"] = predict(network, settings, simulation.current_step, describe, start)
 
 
 def inspect(network: NetworkSpec, dt: float, steps: int, min_delay_steps: int | None) -> CheckResult:

@@ -86,7 +86,7 @@ def test_sources_whose_spikes_are_counted_cost_the_same_at_any_rate(monkeypatch:
         noise = sim.Population(100, sim.SpikeSourcePoisson(rate=rate))
         sim.Projection(noise, cells, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.01, delay=1.0))
         simulation = sim.script.simulation
-        found = prediction.predict(simulation.network, simulation.settings, 10_000, 0.0)
+        found = prediction.predict(simulation.network, simulation.settings, 10_000, 0.0, 0.5)
         sim.end()
         return float(found["reference"]["run"])
 
