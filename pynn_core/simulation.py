@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
@@ -56,6 +57,7 @@ DEFAULT_MIN_DELAY = "auto"
 DEFAULT_MAX_DELAY = "auto"
 DEFAULT_SEED = 42
 _FIRST_CHUNK_STEPS = 500
+_MOST_THREADS = 1024
 _CHUNK_SECONDS = 0.5
 _PAIRS_WORTH_A_COMPILER = 300_000_000
 """At a probability of 2 % some 0.6 s of NumPy; loading Numba takes 0.4 s."""
@@ -748,6 +750,11 @@ def open_simulation(
             f"{backend.capabilities.missing.get('mpi', '')} Start the script without mpirun."
         )
     count = _whole_number("threads", threads, minimum=1)
+    if count > _MOST_THREADS:
+        raise InvalidParameterValueError(
+            f"threads must be at most {_MOST_THREADS}, not {count}: more than this machine has cores "
+            f"({os.cpu_count()}) make nothing faster."
+        )
     if count > 1 and not backend.capabilities.threads:
         warnings.warn(
             f"threads={count} has no effect on the backend '{backend.name}': "

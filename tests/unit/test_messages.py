@@ -945,6 +945,7 @@ TIMES = [
         lambda sim: cond(sim).inject(sim.StepCurrentSource(times=[-2.0, 1.0], amplitudes=[1.0, 2.0])),
         "-2 ms is not a time",
     ),
+    _value("a million threads", lambda sim: sim.setup(threads=10**6), "threads must be at most 1024, not 1000000"),
     _time("time step of zero", lambda sim: sim.setup(timestep=0), "timestep must be a positive number of ms, not 0"),
     _time("negative time step", lambda sim: sim.setup(timestep=-0.1), "timestep must be a positive number of ms"),
     _time("time step as text", lambda sim: sim.setup(timestep="a"), "timestep must be a number of ms, not 'a'"),
