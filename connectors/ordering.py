@@ -59,6 +59,11 @@ def place_by_source(pre: NDArray[np.int32], size: int, post: Column, weight: Col
     return starts[:-1]
 
 
+def is_sorted(pre: NDArray[Any], post: NDArray[Any]) -> bool:
+    """Whether connections are in order of target, then source."""
+    return bool(load(sorting("u2", "f8", "u1"))["is_sorted"](plain(pre, np.int32), plain(post, np.int32)))
+
+
 def in_order_of_source(connections: Connections, request: ConnectionRequest) -> Connections:
     """Connections by source instead, if they are many, or the same; their values are to be drawn after that.
 
@@ -67,7 +72,7 @@ def in_order_of_source(connections: Connections, request: ConnectionRequest) -> 
     if isinstance(connections, ConnectionsBySource) or connections.values:
         return connections
     pre, post = connections.pre, connections.post
-    if len(pre) < WORTH_SORTING_FIRST or not request.compiled or request.threads > 1:
+    if len(pre) < WORTH_SORTING_FIRST or not request.compiled or request.threads > 1 or not is_sorted(pre, post):
         return connections
     targets = np.empty(len(pre), dtype=np.uint16 if request.n_post <= 1 << 16 else np.int32)
     nothing = np.empty(0), np.empty(0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pyNN.compilation import Unit, load, request
 from pyNN.connectors.compiled import sorting
-from pyNN.connectors.ordering import place_by_source, plain
+from pyNN.connectors.ordering import is_sorted, place_by_source, plain
 from pyNN.equations.kernels import idle_bits
 from pyNN.equations.stepped import is_stepped
 from pyNN.errors import InternalError
@@ -235,11 +235,7 @@ class NumbaEngine:
         return np.uint8 if delays.max(initial=0) < 1 << 8 else np.int32
 
     def pack(self, projection: Projection) -> PackedTable | None:
-        return packed(projection, self._is_sorted)
-
-    def _is_sorted(self, pre: NDArray[Any], post: NDArray[Any]) -> bool:
-        loop = load(sorting("u2", "f8", "u1"))["is_sorted"]
-        return bool(loop(plain(pre, np.int32), plain(post, np.int32)))
+        return packed(projection, is_sorted)
 
     def prepare(self, group: CellGroup) -> None:
         request(kernel_unit(group))

@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 import pyNN.reference as sim
-from pyNN.connectors import ordering
+from pyNN.connectors import ConnectionRequest, Connections, MapConnector, ordering
 from pyNN.random import NumpyRNG, RandomDistribution
 from pyNN.specs import SourceTable
 
 WEIGHT = RandomDistribution("uniform", low=0.1, high=0.6)
 DELAY = RandomDistribution("uniform", low=0.1, high=4.0)
+
+
+class Unordered(MapConnector):
+    """A connector of somebody's own that does not sort what it makes."""
+
+    def connections(self, request: ConnectionRequest) -> Connections:
+        return Connections(np.array([5, 1, 5, 0], dtype=np.int32), np.array([2, 2, 1, 7], dtype=np.int32))
+
+
 CONNECTORS = {
     "pre, with copies": lambda: sim.FixedNumberPreConnector(60, with_replacement=True),
     "pre": lambda: sim.FixedNumberPreConnector(20, rng=NumpyRNG(seed=7)),
@@ -23,6 +32,7 @@ CONNECTORS = {
     "all": lambda: sim.AllToAllConnector(allow_self_connections=False),
     "list": lambda: sim.FromListConnector([(3, 1, 0.2, 1.0), (1, 1, 0.3, 0.5), (3, 1, 0.4, 2.0), (0, 59, 0.5, 1.5)]),
     "list of pairs": lambda: sim.FromListConnector([(3, 1), (1, 1), (3, 1), (0, 59)]),
+    "own, not in order": Unordered,
     "none": lambda: sim.FixedProbabilityConnector(0.0),
 }
 
@@ -56,7 +66,7 @@ def test_connections_and_results_are_the_same(
     assert by_source == (connector in ("probability", "all", "none"))
     monkeypatch.setattr(ordering, "WORTH_SORTING_FIRST", 0)
     by_source, found = _found(connector, 1, weight, delay)
-    assert by_source == (connector != "list")
+    assert by_source == (connector not in ("list", "own, not in order"))
     for a, b in zip(found, expected, strict=True):
         assert len(a) == len(b)
         for one, other in zip(a, b, strict=True):
