@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 
 import pyNN.reference as sim
+from pyNN.connectors import ordering
 from pyNN.random import RandomDistribution
 from pyNN.reference import bins, bundles, numba_engine, packing
 
@@ -20,6 +21,7 @@ threads, kept = int(sys.argv[1]), sys.argv[2]
 numba_engine._TURN_TAKING = numba_engine._STARTING = 0
 packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = bundles.CONNECTIONS_A_DELAY_IN_BINS = 0
 bundles.WORTH_BUNDLING = 0 if kept == "bundles" else 1 << 62
+ordering.WORTH_SORTING_FIRST = 1 << 62 if kept == "neither" else 0
 bins.WORTH_BINNING, bins.FEWEST_CELLS = 0 if kept == "bins" else 1 << 62, 0
 
 
