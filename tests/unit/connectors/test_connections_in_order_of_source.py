@@ -12,6 +12,7 @@ from pyNN.connectors import ConnectionRequest, Connections, MapConnector, orderi
 from pyNN.random import NumpyRNG, RandomDistribution
 from pyNN.specs import SourceTable
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*delays are rounded")
 WEIGHT = RandomDistribution("uniform", low=0.1, high=0.6)
 DELAY = RandomDistribution("uniform", low=0.1, high=4.0)
 
