@@ -39,7 +39,9 @@ from pyNN.reference.layout import (
     SLOTS,
 )
 
-_EVENT = np.dtype([("weight", np.float64), ("place", np.uint16)])
+_EVENT = np.dtype(
+    {"names": ["weight", "place"], "formats": [np.float64, np.uint16], "offsets": [0, 8], "itemsize": EVENT_BYTES}
+)
 """Both in one line of memory; `place` is receptor << BINS_BITS, and the cell of the block."""
 
 
