@@ -112,6 +112,14 @@ class Job:
         return {**json.loads(results[-1].removeprefix(MARK)), "process_s": elapsed}
 
 
+def output_of(command: list[str], **options: Any) -> str:
+    """What a process prints, with options of subprocess.run; it ends the benchmark if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
 def ours(function: str, **arguments: Any) -> Job:
     """A measurement of this package in this environment."""
     return Job(sys.executable, "ours.py", function, arguments)

@@ -11,21 +11,13 @@ from __future__ import annotations
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 
-from peers import FOLDER, finish, parser, table
+from peers import FOLDER, finish, output_of, parser, table
 
 SCRIPTS = ["balanced_network.py", "brunel.py", "microcircuit.py", "cell_type_tour.py"]
 FACTOR = 2.0
-
-
-def output_of(command: list[str], folder: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def child_seconds() -> float:
@@ -41,12 +33,12 @@ def main() -> None:
         predicted, needed = [], []
         with tempfile.TemporaryDirectory() as folder:
             run = [sys.executable, path, "reference"]
-            output_of(run, folder)
+            output_of(run, cwd=folder)
             for _ in range(options.repeats):
                 check = [sys.executable, "-m", "pyNN", "check", "--json", path]
-                predicted.append(json.loads(output_of(check, folder))["seconds"]["reference"]["total"])
+                predicted.append(json.loads(output_of(check, cwd=folder))["seconds"]["reference"]["total"])
                 before = child_seconds()
-                output_of(run, folder)
+                output_of(run, cwd=folder)
                 needed.append(child_seconds() - before)
         times = {"predicted_s": statistics.median(predicted), "needed_s": statistics.median(needed)}
         results[script] = {**times, "ratio": times["predicted_s"] / times["needed_s"]}

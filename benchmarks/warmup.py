@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from peers import FOLDER, finish, parser
+from peers import FOLDER, finish, output_of, parser
 
 EXAMPLE = [sys.executable, str(FOLDER.parent / "examples" / "balanced_network.py"), "reference", "--duration", "100"]
 NUMPY = """
@@ -35,11 +34,8 @@ def wall(command: list[str], cache: Path) -> float:
     folder = str(cache)
     caches = {"XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder, "PYNN_CORE_CACHE": folder}
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **caches})
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return seconds
+    output_of(command, env={**os.environ, **caches})
+    return time.perf_counter() - start
 
 
 def main() -> None:
