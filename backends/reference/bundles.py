@@ -4,7 +4,8 @@ A network whose weights and delays differ from connection to connection adds eac
 in another step. With some 100,000 cells these inputs, of all steps of the delays, are more than the caches hold, and so
 is the beginning of every row of every table. So the connections from one group to all cells of a slice can be kept
 together, in a bundle: in a row for each source cell, by delay. What arrives in the next steps then is a stretch of each
-row of a cell that has spiked of late, and goes to the inputs of those few steps, which stay in the cache.
+row of a cell that has spiked of late, and goes to the inputs of those few steps, which stay in the cache. How many they
+are is up to what the cache holds (`steps_at_once`); later spikes add what of theirs arrives in these steps.
 
 Tables that are in bundles make their columns anew when asked to. Sums are the same to the last bit: the weights
 that arrive at a cell in a step are added up by step of the spike, then route, then source cell, as they are without.
@@ -35,6 +36,9 @@ CONNECTIONS_A_DELAY = 4
 """Mean number of connections from a cell with each delay from which on it pays; a delay takes 4 bytes a cell ..."""
 CONNECTIONS_A_DELAY_IN_BINS = 8
 """... and where events could be put into bins instead, see pyNN.reference.bins."""
+INPUT_AT_ONCE = 5 << 18
+"""Bytes of input of a slice's cells that is brought at once, if that is more than an interval's: with the states of the
+cells it should stay in a processor's own cache."""
 LARGEST_FLIGHT = 1 << 27
 """Spikes that there must be room for; room that is not used takes no memory."""
 _LARGEST_BUNDLE = 1 << 32
@@ -362,7 +366,17 @@ def dissolve(world: World) -> None:
         _give_back_memory()
 
 
-def no_input(made: Plan, interval: int) -> NDArray[np.float64]:
-    """Room for the input of the cells of a slice, by slot: what arrives in an interval is read before the next."""
-    return np.zeros((slots_of(interval), made.receptors, made.stride))
+def steps_at_once(made: Plan, interval: int) -> int:
+    """For how many steps ahead input is brought at once: whole intervals, one at least.
+
+    The more steps, the longer are the stretches of rows that are read, and the fewer. That counts where they are short:
+    with several slices each has its own stretch of every row.
+    """
+    bytes_an_interval = 8 * made.receptors * made.stride * interval
+    return interval * max(min(INPUT_AT_ONCE // bytes_an_interval, made.longest // interval), 1)
+
+
+def no_input(made: Plan, steps: int) -> NDArray[np.float64]:
+    """Room for the input of the cells of a slice that is brought at once, by slot: that of so many steps."""
+    return np.zeros((slots_of(steps), made.receptors, made.stride))
 

@@ -5,8 +5,10 @@ are delivered: step by step, route by route, cell by cell. So the order in which
 result to the last bit, does not depend on how a run is cut into intervals. Nor does it depend on the number of threads:
 cells are divided into slices, of which one thread at a time updates the cells, or delivers all spikes to them.
 
-Where the input of cells comes from bundles (see pyNN.reference.bundles), a spike is delivered in pieces: after every
-interval, what arrives in the next one. The order of additions to each input is the same: by step, route and cell.
+Where the input of cells comes from bundles (see pyNN.reference.bundles), a spike is delivered in pieces: what arrives in
+the next steps, of which there are control[REACH]. When they are over, it is the turn of the same number of steps; until
+then new spikes add what arrives in these steps. The order of additions to each input is the same: by step, route and
+cell.
 
 Only processes that compile import this module.
 """
@@ -107,6 +109,7 @@ from pyNN.reference.layout import (
     QUEUE_STEP_ADDRESS,
     QUEUES,
     RANKS,
+    REACH,
     REASON,
     RECEPTOR_STRIDE,
     RECEPTORS,
@@ -349,7 +352,12 @@ def _deliver_steps(control, task):
             cursors[g] = ends[g]
     end = control[STEP] + control[STEPS]
     if control[BUNDLES] > 0 and control[LAST_DELIVERED] == end:
-        _bring(control, task, control[ARRIVED] + 1, end + control[INTERVAL], end)
+        # Of spikes before these, what arrives in some more steps than the next ones has been brought already.
+        arrived = control[ARRIVED]
+        _bring(control, task, control[STEP] + 1, end + 1, arrived, end)
+        if arrived < end + control[INTERVAL]:
+            _exchange_with_rings(control, task, arrived + 1, end + control[REACH], True)
+            _bring(control, task, arrived + 1 - control[LONGEST], arrived + 1, end + control[REACH], end)
 
 
 @njit(error_model="numpy")
@@ -381,18 +389,25 @@ def _exchange_with_rings(control, task, first, last, is_in):
 
 
 @njit(error_model="numpy")
-def _bring(control, task, first, last, present):
-    """Add up what arrives at one slice's cells in the steps first to last of spikes until the present, from bundles."""
-    if first > last:
+def _bring(control, task, since, first, last, present):
+    """Add up what arrives at one slice's cells in the steps first to last, from bundles.
+
+    That is of the spikes of the steps `since` to `present`.
+    """
+    if first > last or since > present:
         return
     start = _now(control, task)
-    _exchange_with_rings(control, task, first, last, True)
     groups = _groups(control)
     bundles = records(control[BUNDLE_TABLE_ADDRESS], control[BUNDLES], BUNDLE_FIELDS)
     cursors, ends = _scratch(control, task, 0), _scratch(control, task, 1)
     for g in range(groups.shape[0]):
-        cursors[g] = groups[g, FLIGHT_BEGIN]
-    for step in range(first - control[LONGEST], present + 1):
+        begin = groups[g, FLIGHT_BEGIN]
+        if groups[g, FLIGHT_CAPACITY] > 0:
+            steps = integers(groups[g, FLIGHT_STEP_ADDRESS], groups[g, FLIGHT_END])
+            while begin < groups[g, FLIGHT_END] and steps[begin] < since:
+                begin += 1
+        cursors[g] = begin
+    for step in range(since, present + 1):
         for g in range(groups.shape[0]):
             end = cursors[g]
             if groups[g, FLIGHT_CAPACITY] > 0:
@@ -456,8 +471,9 @@ def settle(address, task, unused):
     _exchange_with_rings(control, task, present + 1, control[ARRIVED], False)
     first, end = control[ARRIVED] + 1, present + control[LONGEST]
     while first <= end:
-        last = min(first + control[INTERVAL] - 1, end)
-        _bring(control, task, first, last, present)
+        last = min(first + control[REACH] - 1, end)
+        _exchange_with_rings(control, task, first, last, True)
+        _bring(control, task, first - control[LONGEST], first, last, present)
         _exchange_with_rings(control, task, first, last, False)
         first = last + 1
     return 0
@@ -615,7 +631,8 @@ def _end_phase(control, address):
     if done < end:
         _begin_delivery(control, done + 1, end)
         return 0
-    control[ARRIVED] = max(control[ARRIVED], end + control[INTERVAL])
+    if control[ARRIVED] < end + control[INTERVAL]:
+        control[ARRIVED] = end + control[REACH]
     changes = control[STEPS] > 0 and _changes_threads(control)
     control[STEP], control[STEPS] = end, 0
     control[UPDATING] = 1 + control[STEPPED]

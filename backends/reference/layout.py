@@ -205,6 +205,7 @@ SHORT = 73  # ns of work in an interval below which one thread is to do all
 ASKED = 74  # measured intervals in a row that asked for the other way
 PATIENCE = 75  # how many must do so before the other threads are sent home
 CLAIM_ADDRESS = 76  # int64 (slices, 8): the last phase of which somebody has taken the task of the slice
+REACH = 77  # for how many steps ahead input is brought from bundles at once, at least an interval
 WORK = 80  # ns that the tasks of this interval took
 CONTROL_FIELDS = 88
 

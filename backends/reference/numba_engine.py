@@ -22,7 +22,7 @@ from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.bins import Bins, binned
-from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan
+from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan, steps_at_once
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
@@ -333,9 +333,11 @@ class NumbaEngine:
         longest = max((made.longest for _, made in self._plans), default=0)
         self._control[[layout.ARRIVED, layout.SETTLED]] = world.current_step
         self._control[layout.LONGEST] = longest
+        reach = min((steps_at_once(made, self._interval) for _, made in self._plans), default=0)
+        self._control[layout.REACH] = reach
         inputs = {}
         for number, made in self._plans:
-            room = no_input(made, self._interval)
+            room = no_input(made, reach)
             inputs[number] = (self._address(room), len(room), made.receptors * made.stride)
             for group, first, _, place in made.places.values():
                 part = self._parts[number, self._rows[id(group)]]

@@ -12,7 +12,7 @@ import pytest
 
 import pyNN.reference as sim
 from pyNN.random import RandomDistribution
-from pyNN.reference import bundles, packing
+from pyNN.reference import bundles, layout, packing
 from pyNN.reference.numba_engine import NumbaEngine
 
 pytestmark = pytest.mark.filterwarnings("ignore::pyNN.errors.RoundingWarning")
@@ -115,6 +115,26 @@ def run(duration: Any = 30.0, **options: Any) -> tuple[list[Any], bool]:
     spikes = sum(population.mean_spike_count() for population in cells)
     assert spikes > 2.0
     return [*observed(cells), *rows(projections)], has_bundles
+
+
+@pytest.mark.parametrize("min_delay", [0.1, 0.3])
+@pytest.mark.parametrize(
+    ("at_once", "intervals"), [(0, (1, 1)), (40_000, (1, 10)), (1 << 62, (20, 70))], ids=["least", "some", "all"]
+)
+def test_results_do_not_depend_on_how_much_is_brought_at_once(
+    monkeypatch: pytest.MonkeyPatch, min_delay: float, at_once: int, intervals: tuple[int, int]
+) -> None:
+    use(monkeypatch, bundled=False)
+    expected, _ = run(min_delay=min_delay)
+    use(monkeypatch, bundled=True)
+    monkeypatch.setattr(bundles, "INPUT_AT_ONCE", at_once)
+    for threads in (1, 2):
+        # Pieces of a run end between two steps for which input is brought.
+        found, has_bundles = run([7.0, 0.1, 0.5, 22.4], min_delay=min_delay, threads=threads)
+        control = engine()._control
+        assert has_bundles
+        assert intervals[0] <= control[layout.REACH] / control[layout.INTERVAL] <= intervals[1]
+        assert_same(found, expected)
 
 
 @pytest.mark.parametrize("min_delay", [0.1, 0.3])
