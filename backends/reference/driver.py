@@ -5,10 +5,10 @@ are delivered: step by step, route by route, cell by cell. So the order in which
 result to the last bit, does not depend on how a run is cut into intervals. Nor does it depend on the number of threads:
 cells are divided into slices, of which one thread at a time updates the cells, or delivers all spikes to them.
 
-Where the input of cells comes from bundles (see pyNN.reference.bundles), a spike is delivered in pieces: what arrives in
-the next steps, of which there are control[REACH]. When they are over, it is the turn of the same number of steps; until
-then new spikes add what arrives in these steps. The order of additions to each input is the same: by step, route and
-cell.
+Where the input of cells comes from bundles (see pyNN.reference.bundles), a spike is delivered in pieces: what arrives
+in the next steps, of which there are control[REACH]. When they are over, it is the turn of the same number of steps;
+until then new spikes add what arrives in these steps. The order of additions to each input is the same: by step, route
+and cell.
 
 Only processes that compile import this module.
 """
