@@ -14,7 +14,9 @@ NEAR = 2
 FAR = 4
 """... and where these pieces begin and end."""
 ROWS_AHEAD = 6
-"""How many spikes ahead whole rows are fetched."""
+"""How many spikes ahead whole rows are fetched ..."""
+STARTS_AHEAD = 10
+"""... and where these rows begin and end."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ _EACH_SPIKE = """
 
 _BIN_IMPORTS = "from pyNN.reference.bins_kernel import events, make_room, numbers\n"
 
-# The row of a later spike is fetched ahead: each is somewhere else in memory.
+# Rows of later spikes are fetched ahead, and where they begin: each is somewhere else in memory.
 _EACH_SPIKE_BINNED = f"""
     bins = integers(target[BINS_ADDRESS], BINS_FIELDS)
     ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * bins[BINS_BLOCKS])
@@ -253,14 +255,18 @@ _EACH_SPIKE_BINNED = f"""
     waiting = events(bins[BINS_EVENT_ADDRESS], bins[BINS_CHUNKS] * EVENTS_A_CHUNK)
     steps = integers(group[SPIKE_STEP_ADDRESS], last)
     cells = integers(group[SPIKE_CELL_ADDRESS], last)
-    for spike in range(first, last):
-        if spike + {ROWS_AHEAD} < last:
+    for spike in range(first - {STARTS_AHEAD}, last):
+        if spike + {STARTS_AHEAD} < last:
+            fetch(route[START_ADDRESS] + 8 * cells[spike + {STARTS_AHEAD}])
+        if first <= spike + {ROWS_AHEAD} < last:
             low, high = starts[cells[spike + {ROWS_AHEAD}]], starts[cells[spike + {ROWS_AHEAD}] + 1]
             fetch_lines(route[POST_ADDRESS] + posts.itemsize * low, posts.itemsize * (high - low))
             if weights.shape[0] > 1:
                 fetch_lines(route[WEIGHT_ADDRESS] + weights.itemsize * low, weights.itemsize * (high - low))
             if delays.shape[0] > 1:
                 fetch_lines(route[DELAY_ADDRESS] + delays.itemsize * low, delays.itemsize * (high - low))
+        if spike < first:
+            continue
         step, cell = steps[spike], cells[spike]
         now = np.uint64(step)
 """
