@@ -38,7 +38,7 @@ class Kind:
         if self.one_to_one:
             return _IMPORTS + _HEADER + _ONE_TO_ONE
         if self.binned:
-            return _IMPORTS + _BIN_IMPORTS + _HEADER + self._unpacked() + _EACH_SPIKE_BINNED + self._binned_row()
+            return _IMPORTS + _BIN_IMPORTS + _HEADER + self._unpacked() + _INTO_BINS + _EACH_ROW + self._binned_row()
         return _IMPORTS + _HEADER + self._unpacked() + (self._counts() if self.counted else self._spikes())
 
     def _unpacked(self) -> str:
@@ -75,7 +75,7 @@ class Kind:
         return _BINNED_ROW.format(weight=weight, delay=delay)
 
     def _spikes(self) -> str:
-        return _EACH_SPIKE + _STORED_ROW + self._row("") + "    return 0\n"
+        return _EACH_ROW + _STORED_ROW + self._row("") + "    return 0\n"
 
     def _counts(self) -> str:
         return _EACH_COUNT + _STORED_ROW + self._row(" * number") + "    return 0\n"
@@ -245,14 +245,7 @@ _EACH_SPIKE = """
 _BIN_IMPORTS = "from pyNN.reference.bins_kernel import events, make_room, numbers\n"
 
 # Rows of later spikes are fetched ahead, and where they begin: each is somewhere else in memory.
-_EACH_SPIKE_BINNED = f"""
-    bins = integers(target[BINS_ADDRESS], BINS_FIELDS)
-    ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * bins[BINS_BLOCKS])
-    first_event = bins[BINS_EVENT_ADDRESS]
-    blocks, bits = np.uint64(bins[BINS_BLOCKS]), np.uint64(bins[BINS_BITS])
-    block_mask, slot_mask = (np.uint64(1) << bits) - np.uint64(1), np.uint64(target[SLOTS] - 1)
-    first_cell, first_place = np.uint64(target[FIRST_CELL]), np.uint64(route[RECEPTOR]) << bits
-    waiting = events(bins[BINS_EVENT_ADDRESS], bins[BINS_CHUNKS] * EVENTS_A_CHUNK)
+_EACH_ROW = f"""
     steps = integers(group[SPIKE_STEP_ADDRESS], last)
     cells = integers(group[SPIKE_CELL_ADDRESS], last)
     for spike in range(first - {STARTS_AHEAD}, last):
@@ -268,12 +261,22 @@ _EACH_SPIKE_BINNED = f"""
         if spike < first:
             continue
         step, cell = steps[spike], cells[spike]
-        now = np.uint64(step)
+"""
+
+_INTO_BINS = """
+    bins = integers(target[BINS_ADDRESS], BINS_FIELDS)
+    ends = numbers(bins[BINS_END_ADDRESS], target[SLOTS] * bins[BINS_BLOCKS])
+    first_event = bins[BINS_EVENT_ADDRESS]
+    blocks, bits = np.uint64(bins[BINS_BLOCKS]), np.uint64(bins[BINS_BITS])
+    block_mask, slot_mask = (np.uint64(1) << bits) - np.uint64(1), np.uint64(target[SLOTS] - 1)
+    first_cell, first_place = np.uint64(target[FIRST_CELL]), np.uint64(route[RECEPTOR]) << bits
+    waiting = events(bins[BINS_EVENT_ADDRESS], bins[BINS_CHUNKS] * EVENTS_A_CHUNK)
 """
 
 _BINNED_ROW = (
     _STORED_ROW
-    + """        while begin < end:
+    + """        now = np.uint64(step)
+        while begin < end:
             full = False
             for k in range(begin, end):
                 place = np.uint64(posts[k]) - first_cell
