@@ -5,7 +5,7 @@ in another step. With some 100,000 cells these inputs, of all steps of the delay
 is the beginning of every row of every table. So the connections from one group to all cells of a slice can be kept
 together, in a bundle: in a row for each source cell, by delay. What arrives in the next steps then is a stretch of each
 row of a cell that has spiked of late, and goes to the inputs of those few steps, which stay in the cache. How many they
-are is up to what the cache holds (`steps_at_once`); later spikes add what of theirs arrives in these steps.
+are is up to what the cache holds (`INPUT_AT_ONCE`); later spikes add what of theirs arrives in these steps.
 
 Tables that are in bundles make their columns anew when asked to. Sums are the same to the last bit: the weights
 that arrive at a cell in a step are added up by step of the spike, then route, then source cell, as they are without.
@@ -34,8 +34,9 @@ WORTH_BUNDLING = 1 << 22
 """Bytes of input on its way to the cells of a slice from which on it pays; less stays in a processor's own cache."""
 CONNECTIONS_A_DELAY = 4
 """Mean number of connections from a cell with each delay from which on it pays; a delay takes 4 bytes a cell ..."""
-CONNECTIONS_A_DELAY_IN_BINS = 8
-"""... and where events could be put into bins instead, see pyNN.reference.bins."""
+CONNECTIONS_A_DELAY_IN_BINS, CONNECTIONS_AT_ONCE = 6, 18
+"""... and where events could be put into bins instead, see pyNN.reference.bins: with each delay, and with all delays
+whose input is brought at once."""
 INPUT_AT_ONCE = 5 << 18
 """Bytes of input of a slice's cells that is brought at once, if that is more than an interval's: with the states of the
 cells it should stay in a processor's own cache."""
@@ -205,6 +206,8 @@ class Plan:
     """The routes of each bundle, by id() of the source."""
     order: list[Any]
     """The id() of a bundle's source, or a route of a counted source, in the order in which weights are added up."""
+    at_once: int
+    """For how many steps ahead input is brought at once."""
     bundles: dict[int, Bundle] = field(default_factory=dict)
 
     def offset(self, route: Route) -> int:
@@ -227,8 +230,10 @@ Slices = Callable[[CellGroup], list[tuple[int, int]]]
 """The cells of each slice of a group: first, one after the last."""
 
 
-def plan(world: World, number: int, slices: Slices) -> Plan | None:
+def plan(world: World, number: int, slices: Slices, interval: int) -> Plan | None:
     """Which input of the cells of a slice should come from bundles; None if that does not pay.
+
+    `interval`: after how many steps spikes are delivered.
 
     All input of a group comes from bundles, or none does: otherwise weights would be added up in another order.
     """
@@ -243,7 +248,10 @@ def plan(world: World, number: int, slices: Slices) -> Plan | None:
         if isinstance(route.source, CellGroup):
             tables.setdefault(id(route.source), []).append(route)
     order = _order(targets)
-    if order is None or not _pays(targets, tables, slices, number):
+    if order is None or not tables:
+        return None
+    at_once = _steps_at_once(targets, slices, number, interval)
+    if not _pays(targets, tables, slices, number, at_once):
         return None
     places: dict[int, tuple[CellGroup, int, int, int]] = {}
     stride = 0
@@ -254,7 +262,7 @@ def plan(world: World, number: int, slices: Slices) -> Plan | None:
     # Kernels see a slot as rows that are as long as the group.
     stride = max([stride, *(own[0].target.size for own in targets)])
     receptors = max(len(own[0].target.analysis.receptors) for own in targets)
-    return Plan(places, stride, receptors, tables, order)
+    return Plan(places, stride, receptors, tables, order, at_once)
 
 
 def _can_be_bundled(routes: list[Route]) -> bool:
@@ -294,14 +302,30 @@ def _order(targets: list[list[Route]]) -> list[Any] | None:
         return None
 
 
-def _pays(targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int) -> bool:
+def _steps_at_once(targets: list[list[Route]], slices: Slices, number: int, interval: int) -> int:
+    """For how many steps ahead input should be brought at once: whole intervals, one at least.
+
+    The more steps, the longer are the stretches of rows that are read, and the fewer. That counts where they are short:
+    with several slices each has its own stretch of every row.
+    """
+    size = 0
+    for own in targets:
+        first, last = slices(own[0].target)[number]
+        size += 8 * (last - first) * len({route.receptor for route in own})
+    longest = max(route.largest_delay for own in targets for route in own)
+    return interval * max(min(INPUT_AT_ONCE // (size * interval), longest // interval), 1)
+
+
+def _pays(
+    targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int, at_once: int
+) -> bool:
     size = 0
     for own in targets:
         group = own[0].target
         first, last = slices(group)[number]
         slots = slots_of(max(route.largest_delay for route in own))
         size += (last - first) * len(group.analysis.receptors) * slots * 8
-    if not tables or size < WORTH_BUNDLING:
+    if size < WORTH_BUNDLING:
         return False
     connections = [sum(route.stored.size for route in own) for own in tables.values()]
     entries, spikes = 0, 0
@@ -310,7 +334,8 @@ def _pays(targets: list[list[Route]], tables: dict[int, list[Route]], slices: Sl
         entries += own[0].source.size * (longest - min(route.smallest_delay for route in own) + 2)
         spikes = max(spikes, flight_capacity(own[0].source.size, longest, longest))
     could_be_binned = all(can_be_binned(route) for own in targets for route in own)
-    least = CONNECTIONS_A_DELAY_IN_BINS if could_be_binned else CONNECTIONS_A_DELAY
+    in_bins = max(CONNECTIONS_A_DELAY_IN_BINS, CONNECTIONS_AT_ONCE / at_once)
+    least = in_bins if could_be_binned else CONNECTIONS_A_DELAY
     return (
         sum(connections) >= least * entries
         and max(connections) < _LARGEST_BUNDLE
@@ -364,16 +389,6 @@ def dissolve(world: World) -> None:
         for rows in tables:
             rows.take_back()
         _give_back_memory()
-
-
-def steps_at_once(made: Plan, interval: int) -> int:
-    """For how many steps ahead input is brought at once: whole intervals, one at least.
-
-    The more steps, the longer are the stretches of rows that are read, and the fewer. That counts where they are short:
-    with several slices each has its own stretch of every row.
-    """
-    bytes_an_interval = 8 * made.receptors * made.stride * interval
-    return interval * max(min(INPUT_AT_ONCE // bytes_an_interval, made.longest // interval), 1)
 
 
 def no_input(made: Plan, steps: int) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from pyNN.parallel import BLOCK, Communicator, SerialCommunicator, first_owner
 from pyNN.random.streams import signed
 from pyNN.reference import compiled, delivery, layout
 from pyNN.reference.bins import Bins, binned
-from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan, steps_at_once
+from pyNN.reference.bundles import Plan, dissolve, flight_capacity, make_bundles, no_input, plan
 from pyNN.reference.compiled_synapses import CompiledSynapses, History, Pathway, Queue, queue_key
 from pyNN.reference.exchange import Exchange
 from pyNN.reference.packing import PackedTable, packed
@@ -292,7 +292,7 @@ class NumbaEngine:
         """
         plans: list[tuple[int, Plan]] = []
         if self._may_bundle:
-            found = [(t, plan(world, t, self.slices)) for t in range(self.threads)]
+            found = [(t, plan(world, t, self.slices, self._interval)) for t in range(self.threads)]
             plans = [(number, made) for number, made in found if made is not None]
         # What the records of the last run refer to is no longer needed.
         self._alive = []
@@ -333,7 +333,7 @@ class NumbaEngine:
         longest = max((made.longest for _, made in self._plans), default=0)
         self._control[[layout.ARRIVED, layout.SETTLED]] = world.current_step
         self._control[layout.LONGEST] = longest
-        reach = min((steps_at_once(made, self._interval) for _, made in self._plans), default=0)
+        reach = min((made.at_once for _, made in self._plans), default=0)
         self._control[layout.REACH] = reach
         inputs = {}
         for number, made in self._plans:

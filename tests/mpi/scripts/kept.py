@@ -19,7 +19,8 @@ warnings.simplefilter("ignore")  # random delays are not on the grid
 threads, kept = int(sys.argv[1]), sys.argv[2]
 # For a network as small as this one thread would do all.
 numba_engine._TURN_TAKING = numba_engine._STARTING = 0
-packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = bundles.CONNECTIONS_A_DELAY_IN_BINS = 0
+packing.WORTH_PACKING = bundles.CONNECTIONS_A_DELAY = 0
+bundles.CONNECTIONS_A_DELAY_IN_BINS = bundles.CONNECTIONS_AT_ONCE = 0
 bundles.WORTH_BUNDLING = 0 if kept == "bundles" else 1 << 62
 ordering.WORTH_SORTING_FIRST = 1 << 62 if kept == "neither" else 0
 bins.WORTH_BINNING, bins.FEWEST_CELLS = 0 if kept == "bins" else 1 << 62, 0

@@ -40,6 +40,7 @@ def use(monkeypatch: pytest.MonkeyPatch, *, bundled: bool) -> None:
     monkeypatch.setattr(bundles, "WORTH_BUNDLING", 0 if bundled else 1 << 62)
     monkeypatch.setattr(bundles, "CONNECTIONS_A_DELAY", 0)
     monkeypatch.setattr(bundles, "CONNECTIONS_A_DELAY_IN_BINS", 0)
+    monkeypatch.setattr(bundles, "CONNECTIONS_AT_ONCE", 0)
 
 
 def engine() -> Any:
