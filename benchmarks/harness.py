@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from peers import output_of
+
 FOLDER = Path(__file__).resolve().parent
 PEER_PACKAGES = ("PyNN==0.13.0", "nest-simulator==3.10.0")
 PEER = "PyNN 0.13 nest"
@@ -53,11 +55,9 @@ def run(command: Command, function: str, *values: Any, environment: dict[str, st
     line = [python, str(FOLDER / "peer_pynn.py"), backend, function, *map(str, values)]
     # NEST greets on standard output, and the peers warn there; the result is the last line that is JSON.
     start = time.perf_counter()
-    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    output = output_of(line, env={**os.environ, **(environment or {})})
     elapsed = time.perf_counter() - start
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(line)} failed:\n{done.stdout}{done.stderr}")
-    found = [text for text in done.stdout.splitlines() if text.startswith('{"import_s"')]
+    found = [text for text in output.splitlines() if text.startswith('{"import_s"')]
     return {**json.loads(found[-1]), "process_s": elapsed}
 
 

@@ -102,13 +102,11 @@ class Job:
         # ANNarchy calls the cmake of its environment.
         changed["PATH"] = os.pathsep.join([str(Path(self.python).parent), os.environ.get("PATH", os.defpath)])
         start = time.perf_counter()
-        done = subprocess.run(
-            line, capture_output=True, text=True, env={**os.environ, **changed, **(self.environment or {})}
-        )
+        output = output_of(line, env={**os.environ, **changed, **(self.environment or {})})
         elapsed = time.perf_counter() - start
-        results = [text for text in done.stdout.splitlines() if text.startswith(MARK)]
-        if done.returncode != 0 or not results:
-            raise SystemExit(f"{' '.join(line)} failed:\n{done.stdout}{done.stderr}")
+        results = [text for text in output.splitlines() if text.startswith(MARK)]
+        if not results:
+            raise SystemExit(f"{' '.join(line)} has no result:\n{output}")
         return {**json.loads(results[-1].removeprefix(MARK)), "process_s": elapsed}
 
 

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from typing import Any
 
-from peers import Target, finish, parser, table
+from peers import Target, finish, output_of, parser, table
 from worker import MARK
 
 SLOWEST = 1.1
@@ -190,13 +189,9 @@ def wait(kind: str, method: str) -> float:
         environment = {**os.environ, "PYNN_CORE_CACHE": folder}
 
         def run(code: str) -> float:
-            done = subprocess.run(
-                [sys.executable, "-c", f"import user_equations\n{code}"], capture_output=True, text=True,
-                env=environment, cwd=os.path.dirname(os.path.abspath(__file__)),
-            )  # fmt: skip
-            if done.returncode != 0:
-                raise SystemExit(f"{code} failed:\n{done.stdout}{done.stderr}")
-            results = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+            command = [sys.executable, "-c", f"import user_equations\n{code}"]
+            output = output_of(command, env=environment, cwd=os.path.dirname(os.path.abspath(__file__)))
+            results = [line for line in output.splitlines() if line.startswith(MARK)]
             return float(results[-1].removeprefix(MARK)) if results else 0.0
 
         run("user_equations.alone(__import__('pyNN.reference').reference.IF_curr_exp, 10, 1.0)")

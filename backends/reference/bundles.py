@@ -250,13 +250,14 @@ def plan(world: World, number: int, slices: Slices, interval: int) -> Plan | Non
     order = _order(targets)
     if order is None or not tables:
         return None
-    at_once = _steps_at_once(targets, slices, number, interval)
-    if not _pays(targets, tables, slices, number, at_once):
+    parts = [slices(own[0].target)[number] for own in targets]
+    cells = [last - first for first, last in parts]
+    at_once = _steps_at_once(targets, cells, interval)
+    if not _pays(targets, cells, tables, at_once):
         return None
     places: dict[int, tuple[CellGroup, int, int, int]] = {}
     stride = 0
-    for own in targets:
-        first, last = slices(own[0].target)[number]
+    for own, (first, last) in zip(targets, parts, strict=True):
         places[id(own[0].target)] = (own[0].target, first, last, stride)
         stride += last - first
     # Kernels see a slot as rows that are as long as the group.
@@ -302,29 +303,22 @@ def _order(targets: list[list[Route]]) -> list[Any] | None:
         return None
 
 
-def _steps_at_once(targets: list[list[Route]], slices: Slices, number: int, interval: int) -> int:
+def _steps_at_once(targets: list[list[Route]], cells: list[int], interval: int) -> int:
     """For how many steps ahead input should be brought at once: whole intervals, one at least.
 
     The more steps, the longer are the stretches of rows that are read, and the fewer. That counts where they are short:
     with several slices each has its own stretch of every row.
     """
-    size = 0
-    for own in targets:
-        first, last = slices(own[0].target)[number]
-        size += 8 * (last - first) * len({route.receptor for route in own})
+    size = sum(8 * n * len({route.receptor for route in own}) for own, n in zip(targets, cells, strict=True))
     longest = max(route.largest_delay for own in targets for route in own)
     return interval * max(min(INPUT_AT_ONCE // (size * interval), longest // interval), 1)
 
 
-def _pays(
-    targets: list[list[Route]], tables: dict[int, list[Route]], slices: Slices, number: int, at_once: int
-) -> bool:
+def _pays(targets: list[list[Route]], cells: list[int], tables: dict[int, list[Route]], at_once: int) -> bool:
     size = 0
-    for own in targets:
-        group = own[0].target
-        first, last = slices(group)[number]
+    for own, number in zip(targets, cells, strict=True):
         slots = slots_of(max(route.largest_delay for route in own))
-        size += (last - first) * len(group.analysis.receptors) * slots * 8
+        size += number * len(own[0].target.analysis.receptors) * slots * 8
     if size < WORTH_BUNDLING:
         return False
     connections = [sum(route.stored.size for route in own) for own in tables.values()]
@@ -394,4 +388,3 @@ def dissolve(world: World) -> None:
 def no_input(made: Plan, steps: int) -> NDArray[np.float64]:
     """Room for the input of the cells of a slice that is brought at once, by slot: that of so many steps."""
     return np.zeros((slots_of(steps), made.receptors, made.stride))
-

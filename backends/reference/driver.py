@@ -313,14 +313,19 @@ def _keepers_have_room(control, steps):
 
 
 @njit(error_model="numpy")
+def _first_after(address, begin, number, step):
+    """The first of `number` spikes, from `begin` on, that is after a step."""
+    steps = integers(address, number)
+    while begin < number and steps[begin] <= step:
+        begin += 1
+    return begin
+
+
+@njit(error_model="numpy")
 def _find_ends(groups, cursors, ends, step):
     """For each group the first spike after a step."""
     for g in range(groups.shape[0]):
-        steps = integers(groups[g, SPIKE_STEP_ADDRESS], groups[g, SPIKE_COUNT])
-        end = cursors[g]
-        while end < groups[g, SPIKE_COUNT] and steps[end] <= step:
-            end += 1
-        ends[g] = end
+        ends[g] = _first_after(groups[g, SPIKE_STEP_ADDRESS], cursors[g], groups[g, SPIKE_COUNT], step)
 
 
 @njit(error_model="numpy")
@@ -356,8 +361,7 @@ def _deliver_steps(control, task):
         arrived = control[ARRIVED]
         _bring(control, task, control[STEP] + 1, end + 1, arrived, end)
         if arrived < end + control[INTERVAL]:
-            _exchange_with_rings(control, task, arrived + 1, end + control[REACH], True)
-            _bring(control, task, arrived + 1 - control[LONGEST], arrived + 1, end + control[REACH], end)
+            _bring_next(control, task, arrived + 1, end + control[REACH], end)
 
 
 @njit(error_model="numpy")
@@ -401,20 +405,11 @@ def _bring(control, task, since, first, last, present):
     bundles = records(control[BUNDLE_TABLE_ADDRESS], control[BUNDLES], BUNDLE_FIELDS)
     cursors, ends = _scratch(control, task, 0), _scratch(control, task, 1)
     for g in range(groups.shape[0]):
-        begin = groups[g, FLIGHT_BEGIN]
-        if groups[g, FLIGHT_CAPACITY] > 0:
-            steps = integers(groups[g, FLIGHT_STEP_ADDRESS], groups[g, FLIGHT_END])
-            while begin < groups[g, FLIGHT_END] and steps[begin] < since:
-                begin += 1
-        cursors[g] = begin
+        flight, end = groups[g, FLIGHT_STEP_ADDRESS], groups[g, FLIGHT_END]
+        cursors[g] = _first_after(flight, groups[g, FLIGHT_BEGIN], end, since - 1)
     for step in range(since, present + 1):
         for g in range(groups.shape[0]):
-            end = cursors[g]
-            if groups[g, FLIGHT_CAPACITY] > 0:
-                steps = integers(groups[g, FLIGHT_STEP_ADDRESS], groups[g, FLIGHT_END])
-                while end < groups[g, FLIGHT_END] and steps[end] <= step:
-                    end += 1
-            ends[g] = end
+            ends[g] = _first_after(groups[g, FLIGHT_STEP_ADDRESS], cursors[g], groups[g, FLIGHT_END], step)
         for b in range(bundles.shape[0]):
             if bundles[b, BUNDLE_SLICE] != task:
                 continue
@@ -432,6 +427,13 @@ def _bring(control, task, since, first, last, present):
         for g in range(groups.shape[0]):
             cursors[g] = ends[g]
     integers(control[BUNDLE_TIME_ADDRESS], control[SLICES])[task] += _now(control, task) - start
+
+
+@njit(error_model="numpy")
+def _bring_next(control, task, first, last, present):
+    """Have all input of one slice's cells in the steps first to last, in which nothing has been brought, in place."""
+    _exchange_with_rings(control, task, first, last, True)
+    _bring(control, task, first - control[LONGEST], first, last, present)
 
 
 @njit(error_model="numpy")
@@ -472,8 +474,7 @@ def settle(address, task, unused):
     first, end = control[ARRIVED] + 1, present + control[LONGEST]
     while first <= end:
         last = min(first + control[REACH] - 1, end)
-        _exchange_with_rings(control, task, first, last, True)
-        _bring(control, task, first - control[LONGEST], first, last, present)
+        _bring_next(control, task, first, last, present)
         _exchange_with_rings(control, task, first, last, False)
         first = last + 1
     return 0
